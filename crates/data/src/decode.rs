@@ -1,0 +1,186 @@
+use std::fmt;
+use std::io::Cursor;
+
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+use crate::exif;
+use crate::image::Image;
+
+/// Why a file gave no image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The bytes are of no image format that is known.
+    NotAnImage,
+    /// An image format that is known and cannot be decoded.
+    Unsupported(&'static str),
+    /// The file ends before the image does.
+    Truncated,
+    Corrupt(String),
+    /// More pixels than the limit.
+    TooLarge {
+        width: usize,
+        height: usize,
+        limit: usize,
+    },
+    /// The file could not be read.
+    Unreadable(String),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DecodeError::NotAnImage => f.write_str("not an image"),
+            DecodeError::Unsupported(format) => write!(f, "{format} images cannot be decoded"),
+            DecodeError::Truncated => f.write_str("truncated"),
+            DecodeError::Corrupt(why) => write!(f, "corrupt: {why}"),
+            DecodeError::TooLarge { width, height, limit } => {
+                write!(
+                    f,
+                    "too large: {width}x{height} is over the limit of {limit} pixels"
+                )
+            }
+            DecodeError::Unreadable(why) => write!(f, "unreadable: {why}"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct DecodeOptions {
+    /// Images with more pixels than this are refused before any memory is taken for them.
+    pub max_pixels: usize,
+    /// Whether photos are turned upright by their EXIF orientation.
+    pub exif_orientation: bool,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        DecodeOptions {
+            max_pixels: 178_956_970,
+            exif_orientation: true,
+        }
+    }
+}
+
+/// Decodes a JPEG (baseline, progressive, gray, CMYK) or PNG (any kind; 16 bits are cut to 8, alpha is dropped)
+/// to gray or RGB. The format is told by the content, not by a name.
+pub fn decode(bytes: &[u8], options: DecodeOptions) -> Result<Image, DecodeError> {
+    match bytes {
+        [] => Err(DecodeError::Truncated),
+        [0xff, 0xd8, ..] => decode_jpeg(bytes, options),
+        [0x89, b'P', b'N', b'G', ..] => decode_png(bytes, options),
+        [b'B', b'M', ..] => Err(DecodeError::Unsupported("BMP")),
+        [b'G', b'I', b'F', b'8', ..] => Err(DecodeError::Unsupported("GIF")),
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Err(DecodeError::Unsupported("TIFF")),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
+            Err(DecodeError::Unsupported("WebP"))
+        }
+        _ => Err(DecodeError::NotAnImage),
+    }
+}
+
+fn check_size(width: usize, height: usize, limit: usize) -> Result<(), DecodeError> {
+    if width == 0 || height == 0 {
+        return Err(DecodeError::Corrupt(format!("its size is {width}x{height}")));
+    }
+    match width.checked_mul(height) {
+        Some(pixels) if pixels <= limit => Ok(()),
+        _ => Err(DecodeError::TooLarge { width, height, limit }),
+    }
+}
+
+fn decode_jpeg(bytes: &[u8], options: DecodeOptions) -> Result<Image, DecodeError> {
+    if !jpeg_is_whole(bytes) {
+        return Err(DecodeError::Truncated);
+    }
+    let corrupt = |error: zune_jpeg::errors::DecodeErrors| match format!("{error:?}") {
+        text if text.contains("EOF") || text.contains("end of file") => DecodeError::Truncated,
+        text => DecodeError::Corrupt(text.lines().next().unwrap_or_default().to_owned()),
+    };
+    let settings = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(65_535)
+        .set_max_height(65_535);
+    let mut decoder = JpegDecoder::new_with_options(Cursor::new(bytes), settings);
+    decoder.decode_headers().map_err(corrupt)?;
+    let (width, height) = decoder
+        .dimensions()
+        .ok_or_else(|| DecodeError::Corrupt("no frame header".to_owned()))?;
+    check_size(width, height, options.max_pixels)?;
+    let input = decoder.input_colorspace().unwrap_or(ColorSpace::YCbCr);
+    let (channels, wanted) = match input {
+        ColorSpace::Luma => (1, ColorSpace::Luma),
+        _ => (3, ColorSpace::RGB),
+    };
+    decoder.set_options(settings.jpeg_set_out_colorspace(wanted));
+    let data = decoder.decode().map_err(corrupt)?;
+    if data.len() != width * height * channels {
+        return Err(DecodeError::Corrupt(format!(
+            "{} bytes of pixels for {width}x{height}",
+            data.len()
+        )));
+    }
+    let image = Image {
+        width,
+        height,
+        channels,
+        data,
+    };
+    match decoder.exif().and_then(|block| exif::orientation(block)) {
+        Some(orientation) if options.exif_orientation => Ok(exif::upright(image, orientation)),
+        _ => Ok(image),
+    }
+}
+
+/// Whether an end-of-image marker follows the pixel data. Decoders fill up what is missing without a word.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    bytes.windows(2).rev().any(|pair| pair == [0xff, 0xd9]) && bytes.len() > 4
+}
+
+fn decode_png(bytes: &[u8], options: DecodeOptions) -> Result<Image, DecodeError> {
+    let corrupt = |error: png::DecodingError| match error {
+        png::DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            DecodeError::Truncated
+        }
+        error => DecodeError::Corrupt(error.to_string()),
+    };
+    let limits = png::Limits {
+        bytes: options.max_pixels.saturating_mul(8).saturating_add(1 << 20),
+    };
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
+    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+    let info = decoder.read_header_info().map_err(corrupt)?;
+    let (width, height) = (info.width as usize, info.height as usize);
+    check_size(width, height, options.max_pixels)?;
+    let mut reader = decoder.read_info().map_err(corrupt)?;
+    let size = reader
+        .output_buffer_size()
+        .ok_or_else(|| DecodeError::Corrupt("its size overflows".to_owned()))?;
+    let mut data = vec![0; size];
+    let frame = reader.next_frame(&mut data).map_err(corrupt)?;
+    data.truncate(frame.buffer_size());
+    let kept = |data: &[u8], samples: usize, keep: usize| {
+        data.chunks_exact(samples)
+            .flat_map(|pixel| pixel[..keep].iter().copied())
+            .collect()
+    };
+    let (channels, data) = match frame.color_type {
+        png::ColorType::Grayscale => (1, data),
+        png::ColorType::GrayscaleAlpha => (1, kept(&data, 2, 1)),
+        png::ColorType::Rgb => (3, data),
+        png::ColorType::Rgba => (3, kept(&data, 4, 3)),
+        png::ColorType::Indexed => return Err(DecodeError::Corrupt("its palette is missing".to_owned())),
+    };
+    let image = Image {
+        width,
+        height,
+        channels,
+        data,
+    };
+    let orientation = reader.info().exif_metadata.as_deref().and_then(exif::orientation);
+    match orientation {
+        Some(orientation) if options.exif_orientation => Ok(exif::upright(image, orientation)),
+        _ => Ok(image),
+    }
+}
