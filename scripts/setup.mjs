@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { setUpOrExit } from './setup/run.mjs'
+
+await setUpOrExit()

@@ -1,0 +1,105 @@
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { removeOnExit } from './cleanup.mjs'
+import { looksLikeNetworkFailure, NETWORK_FIX, SetupError } from './error.mjs'
+import { run, tail } from './exec.mjs'
+import { writeAtomic } from './stamp.mjs'
+
+/** The two addons: `host` loads libtorch, `vissl` is the core that needs it loaded. */
+export const ADDONS = [
+  { crate: 'host', binary: 'host' },
+  { crate: 'node', binary: 'vissl' },
+]
+
+/** Runs a build tool of ours and turns its failure into an error that ends with its last lines. */
+async function tool(what, command, args, options, fix) {
+  const { code, output } = await run(command, args, options)
+  if (code === 0) return output
+  const reason = looksLikeNetworkFailure(output) ? NETWORK_FIX : fix
+  throw new SetupError(`${what} failed (exit code ${code}):\n${tail(output)}`, reason)
+}
+
+/** `npm ci`: exactly the packages of package-lock.json. */
+export async function installPackages(root) {
+  await tool(
+    'npm ci',
+    'npm',
+    ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    { cwd: root },
+    'Read the lines above; if they are about permissions, check who owns node_modules.',
+  )
+}
+
+/**
+ * Builds both addons in release and puts them into native/ by a rename, which leaves a running process its
+ * old copy.
+ */
+export async function buildNative(root, linkFolder, step) {
+  for (const { crate, binary } of ADDONS) {
+    const output = mkdtempSync(join(root, 'native', '.build-'))
+    const forget = removeOnExit(output)
+    const config = join(output, 'napi.json')
+    writeAtomic(config, JSON.stringify({ binaryName: binary }))
+    const args = [
+      join(root, 'node_modules/@napi-rs/cli/dist/cli.js'),
+      'build',
+      '--release',
+      '--manifest-path',
+      join(root, 'crates', crate, 'Cargo.toml'),
+      '--package-json-path',
+      join(root, 'package.json'),
+      '--config-path',
+      config,
+      '--output-dir',
+      output,
+    ]
+    const onText = (text) => {
+      const crates = [...text.matchAll(/Compiling (\S+)/g)]
+      if (crates.length > 0) step.update(`compiling ${crates.at(-1)[1]}`)
+    }
+    const env = { ...process.env, LIBTORCH: linkFolder, CARGO_TERM_COLOR: 'never' }
+    await tool(
+      `building crates/${crate}`,
+      process.execPath,
+      args,
+      { cwd: root, env, onText },
+      'Read the compiler lines above.',
+    )
+    renameSync(join(output, `${binary}.node`), join(root, 'native', `${binary}.node`))
+    rmSync(output, { recursive: true, force: true })
+    forget()
+  }
+  return ''
+}
+
+/** Writes ts/engine/ops.generated.ts from the schemas of the built core. */
+export async function generateOperators(root) {
+  await tool(
+    'scripts/generate-ops.mjs',
+    process.execPath,
+    [join(root, 'scripts/generate-ops.mjs')],
+    { cwd: root },
+    'Run it alone to see more: node scripts/generate-ops.mjs',
+  )
+}
+
+/** Compiles ts/ into a clean dist/; after an error there is no dist/. */
+export async function compileTypeScript(root) {
+  const dist = join(root, 'dist')
+  rmSync(dist, { recursive: true, force: true })
+  const forget = removeOnExit(dist)
+  try {
+    await tool(
+      'tsc',
+      process.execPath,
+      [join(root, 'node_modules/typescript/bin/tsc'), '-p', root],
+      { cwd: root },
+      'Correct the lines above; npm run check shows them again.',
+    )
+  } catch (error) {
+    if (existsSync(dist)) rmSync(dist, { recursive: true, force: true })
+    throw error
+  } finally {
+    forget()
+  }
+}
