@@ -43,7 +43,7 @@ const resultTypes = {
   'List[int]': 'number[]',
 }
 
-const reservedWords = new Set([
+const reservedWords = new Set(['var',
   'import',
   'export',
   'delete',

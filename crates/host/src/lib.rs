@@ -1,0 +1,4 @@
+//! The part of the native code that needs no libtorch: loading it, data, checkpoint files.
+
+
+mod loading;

@@ -1,0 +1,12 @@
+//! libtorch behind integer handles.
+//!
+//! A [`Session`] owns a table of tensors and runs any ATen operator on them through the c10 dispatcher. It is
+//! single-threaded by design: one session belongs to one JavaScript environment.
+
+mod error;
+mod ffi;
+mod session;
+mod table;
+
+pub use error::{Error, ErrorKind, Result};
+pub use session::{Blob, Session, StorageStats, libtorch_version, schemas};
