@@ -104,7 +104,9 @@ fn files(options: &IdxOptions) -> Result<(PathBuf, Option<PathBuf>)> {
         None | Some("train") => "train",
         Some("test" | "val") => "t10k",
         Some(other) => {
-            return Err(DataError::usage(format!("idx: there is no split {other:?}")).fix("use train or test"));
+            return Err(
+                DataError::usage(format!("idx: there is no split {other:?}")).fix("use train or test")
+            );
         }
     };
     let find = |part: &str| {

@@ -35,6 +35,8 @@ struct Taps {
 fn triangle(input: usize, output: usize) -> Taps {
     let scale = input as f64 / output as f64;
     let support = scale.max(1.0);
+    // Multiplied with, not divided by: the last bit of a weight decides some roundings.
+    let inverse = 1.0 / support;
     let stride = support.ceil() as usize * 2 + 1;
     let mut taps = Taps {
         spans: Vec::with_capacity(output),
@@ -49,7 +51,7 @@ fn triangle(input: usize, output: usize) -> Taps {
         let count = last - first;
         let mut sum = 0.0;
         for (x, weight) in row[..count].iter_mut().enumerate() {
-            let distance = (((x + first) as f64 - center + 0.5) / support).abs();
+            let distance = (((x + first) as f64 - center + 0.5) * inverse).abs();
             *weight = (1.0 - distance).max(0.0);
             sum += *weight;
         }

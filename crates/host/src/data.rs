@@ -1,0 +1,276 @@
+//! The data loader for JavaScript. Tensors leave by pointer: who takes one calls its release function once.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use vissl_data::Loader;
+use vissl_data::batch::{Batch, Tensor};
+use vissl_data::buffer::Buffer as Memory;
+use vissl_data::error::DataError;
+use vissl_data::run::Run;
+
+/// Frees the buffer of a taken tensor.
+///
+/// # Safety
+/// `context` comes from a `NativeTensor` and is passed here once.
+unsafe extern "C" fn release_buffer(context: *mut c_void) {
+    // SAFETY: `take` made the pointer from a box of this type, and the caller passes it once.
+    drop(unsafe { Box::from_raw(context.cast::<Memory>()) });
+}
+
+fn to_napi(error: DataError) -> Error {
+    Error::from_reason(error.to_json())
+}
+
+/// A tensor that its taker owns: memory at `address`, freed by calling the C function at `release` with `context`.
+#[napi(object)]
+pub struct NativeTensor {
+    pub name: String,
+    /// `float32` or `int64`.
+    pub dtype: String,
+    pub shape: Vec<u32>,
+    /// In elements.
+    pub strides: Vec<u32>,
+    pub channels_last: bool,
+    pub bytes: f64,
+    pub address: BigInt,
+    pub release: BigInt,
+    pub context: BigInt,
+}
+
+/// Frees a tensor that was taken and is not handed on. The descriptor must not be used afterwards.
+#[napi]
+pub fn release_tensor(tensor: NativeTensor) -> Result<()> {
+    let (_, context, whole) = tensor.context.get_u64();
+    let (_, release, _) = tensor.release.get_u64();
+    if !whole || context == 0 || release != release_address() {
+        return Err(Error::from_reason("this is no tensor of the data loader"));
+    }
+    // SAFETY: the descriptor came from `take`; the caller promises to release it once.
+    unsafe { release_buffer(context as usize as *mut c_void) };
+    Ok(())
+}
+
+fn release_address() -> u64 {
+    release_buffer as *const () as usize as u64
+}
+
+/// A copy of a taken tensor's memory; the tensor stays taken.
+#[napi]
+pub fn copy_tensor(tensor: NativeTensor) -> Result<Uint8Array> {
+    let (_, context, whole) = tensor.context.get_u64();
+    let (_, release, _) = tensor.release.get_u64();
+    if !whole || context == 0 || release != release_address() {
+        return Err(Error::from_reason("this is no tensor of the data loader"));
+    }
+    // SAFETY: the descriptor came from `take` and was not released.
+    let buffer = unsafe { &*(context as usize as *const Memory) };
+    Ok(buffer.as_slice::<u8>().to_vec().into())
+}
+
+/// One batch. Tensors that nobody takes are freed with it.
+#[napi]
+pub struct NativeBatch {
+    batch: Batch,
+    tensors: Vec<Option<Tensor>>,
+}
+
+#[napi]
+impl NativeBatch {
+    /// Number of the batch within its epoch.
+    #[napi(getter)]
+    pub fn index(&self) -> u32 {
+        self.batch.index as u32
+    }
+
+    /// Number of samples, before copies.
+    #[napi(getter)]
+    pub fn size(&self) -> u32 {
+        self.batch.size as u32
+    }
+
+    /// Names of the tensors that were not taken: `data.0`, `label.0`, `data_idx.0`, `data_valid.0`, …
+    #[napi(getter)]
+    pub fn names(&self) -> Vec<String> {
+        self.tensors.iter().flatten().map(|tensor| tensor.name.clone()).collect()
+    }
+
+    /// Gives a tensor away. Throws when there is none of that name, or when it was taken.
+    #[napi]
+    pub fn take(&mut self, name: String) -> Result<NativeTensor> {
+        let slot = self.tensors.iter_mut().find(|slot| slot.as_ref().is_some_and(|tensor| tensor.name == name));
+        let tensor = slot.and_then(Option::take);
+        let tensor = tensor.ok_or_else(|| {
+            Error::from_reason(
+                DataError::usage(format!("the batch has no tensor {name:?}"))
+                    .fix(format!("there are: {}", self.names().join(", ")))
+                    .to_json(),
+            )
+        })?;
+        let shape: Vec<u32> = tensor.shape.iter().map(|size| *size as u32).collect();
+        let strides = match shape[..] {
+            [_, c, h, w] if tensor.channels_last => vec![h * w * c, 1, w * c, c],
+            _ => (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect(),
+        };
+        let bytes = tensor.buffer.len() as f64;
+        let buffer = Box::new(tensor.buffer);
+        let address = buffer.as_ptr() as usize as u64;
+        let context = Box::into_raw(buffer) as usize as u64;
+        Ok(NativeTensor {
+            name: tensor.name,
+            dtype: tensor.dtype.name().to_owned(),
+            shape,
+            strides,
+            channels_last: tensor.channels_last,
+            bytes,
+            address: BigInt::from(address),
+            release: BigInt::from(release_address()),
+            context: BigInt::from(context),
+        })
+    }
+}
+
+/// Waits for a batch on a thread of the pool.
+pub struct NextBatch {
+    run: Option<Arc<Run>>,
+}
+
+fn native(batch: Batch) -> NativeBatch {
+    let Batch { index, size, tensors } = batch;
+    NativeBatch {
+        batch: Batch { index, size, tensors: Vec::new() },
+        tensors: tensors.into_iter().map(Some).collect(),
+    }
+}
+
+#[napi]
+impl Task for NextBatch {
+    type Output = Option<Batch>;
+    type JsValue = Option<NativeBatch>;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        self.run.as_ref().map_or(Ok(None), |run| run.next()).map_err(to_napi)
+    }
+
+    fn resolve(&mut self, _env: Env, output: Self::Output) -> Result<Self::JsValue> {
+        Ok(output.map(native))
+    }
+}
+
+/// A file that is no sample.
+#[napi(object)]
+pub struct SkippedFile {
+    pub path: String,
+    pub reason: String,
+}
+
+/// A sample whose image could not be decoded; a gray image stands in for it.
+#[napi(object)]
+pub struct FailedImage {
+    pub sample: u32,
+    pub name: String,
+    pub reason: String,
+}
+
+#[napi(object)]
+pub struct DataInfo {
+    /// Samples of the data set, after the data limit.
+    pub samples: u32,
+    pub batches_per_epoch: u32,
+    /// Copies of an image that the transforms make.
+    pub views: u32,
+    /// Class names in the order of the labels; empty when the source has none.
+    pub classes: Vec<String>,
+    /// Whether samples have labels; without them a label is -1.
+    pub labelled: bool,
+    /// Files left out when the source was opened.
+    pub skipped: Vec<SkippedFile>,
+}
+
+#[napi(object)]
+pub struct DataStats {
+    pub wait_seconds: f64,
+    pub images: f64,
+    pub batches: f64,
+    pub failures: f64,
+}
+
+/// Reads, transforms and collates on its own threads. Errors carry a JSON text `{kind, message, fix}`.
+#[napi]
+pub struct DataLoader {
+    loader: Loader,
+}
+
+#[napi]
+impl DataLoader {
+    /// `spec` is the JSON of `vissl_data::spec::LoaderSpec`.
+    #[napi(constructor)]
+    pub fn new(spec: String) -> Result<Self> {
+        Ok(DataLoader { loader: Loader::open(&spec).map_err(to_napi)? })
+    }
+
+    #[napi(getter)]
+    pub fn info(&self) -> DataInfo {
+        let dataset = self.loader.dataset();
+        let source = &dataset.source;
+        let skipped = source.skipped().iter();
+        DataInfo {
+            samples: dataset.len() as u32,
+            batches_per_epoch: dataset.batches_per_epoch() as u32,
+            views: dataset.views() as u32,
+            classes: source.classes().to_vec(),
+            labelled: source.label(0).is_some(),
+            skipped: skipped.map(|file| SkippedFile { path: file.path.clone(), reason: file.reason.clone() }).collect(),
+        }
+    }
+
+    /// Begins an epoch at a batch; an epoch that was running is stopped.
+    #[napi]
+    pub fn start_epoch(&self, epoch: u32, start_batch: u32) -> Result<()> {
+        self.loader.start(u64::from(epoch), start_batch as usize).map_err(to_napi)
+    }
+
+    /// The next batch, or null after the last one and after `stop`.
+    #[napi(ts_return_type = "Promise<NativeBatch | null>")]
+    pub fn next(&self) -> AsyncTask<NextBatch> {
+        AsyncTask::new(NextBatch { run: self.loader.current() })
+    }
+
+    /// As `next`, blocking.
+    #[napi]
+    pub fn next_sync(&self) -> Result<Option<NativeBatch>> {
+        Ok(self.loader.next().map_err(to_napi)?.map(native))
+    }
+
+    /// Ends the running epoch and joins its threads.
+    #[napi]
+    pub fn stop(&self) {
+        self.loader.stop();
+    }
+
+    #[napi(getter)]
+    pub fn stats(&self) -> DataStats {
+        let stats = self.loader.stats();
+        DataStats {
+            wait_seconds: stats.wait_seconds,
+            images: stats.images as f64,
+            batches: stats.batches as f64,
+            failures: stats.failures as f64,
+        }
+    }
+
+    /// The samples that could not be decoded so far.
+    #[napi(getter)]
+    pub fn failures(&self) -> Vec<FailedImage> {
+        let failures = self.loader.dataset().failures().into_iter();
+        failures
+            .map(|failure| FailedImage {
+                sample: failure.sample as u32,
+                name: failure.name,
+                reason: failure.reason,
+            })
+            .collect()
+    }
+}
