@@ -1,0 +1,10 @@
+import './heads/mlp.ts'
+import './trunks/resnet.ts'
+
+export { Head, type HeadClass, type HeadInput, heads } from './head.ts'
+export { HeadChain } from './heads/chain.ts'
+export { Mlp, type MlpParams } from './heads/mlp.ts'
+export { buildHeads, buildTrunk, type ModelBatch, type SplitState, SslModel } from './model.ts'
+export { type ModelInput, modelParams, type ModelParams } from './params.ts'
+export { type FeaturePlan, planFeatures, runBlocks, Trunk, type TrunkClass, trunks } from './trunk.ts'
+export { ResNet, type ResNetParams } from './trunks/resnet.ts'
