@@ -19,15 +19,14 @@ async function tool(what, command, args, options, fix) {
   throw new SetupError(`${what} failed (exit code ${code}):\n${tail(output)}`, reason)
 }
 
-/** `npm ci`: exactly the packages of package-lock.json. */
+/**
+ * Installs exactly the versions of package-lock.json. Not `npm ci`: that refuses the whole lock where a registry
+ * lacks an optional package of some other platform, which `npm install` passes over. Neither file is written.
+ */
 export async function installPackages(root) {
-  await tool(
-    'npm ci',
-    'npm',
-    ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
-    { cwd: root },
-    'Read the lines above; if they are about permissions, check who owns node_modules.',
-  )
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
+  const fix = 'Read the lines above; if they are about permissions, check who owns node_modules.'
+  await tool('npm install', 'npm', args, { cwd: root }, fix)
 }
 
 /**
