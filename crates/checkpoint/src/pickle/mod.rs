@@ -1,0 +1,10 @@
+//! Pickle without its machine: a closed set of opcodes builds a [`crate::tree::Tree`], and nothing that the
+//! file names is looked up, imported or called.
+
+mod construct;
+mod decode;
+mod encode;
+mod opcode;
+
+pub use decode::{Limits, decode};
+pub use encode::encode;
