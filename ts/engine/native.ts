@@ -8,7 +8,7 @@ export interface NativeEngine {
   setBuffers(args: Float64Array, results: Float64Array): void
   takeFailure(): [kind: string, message: string]
   operator(name: string, overload: string): number
-  call(operator: number, length: number): number
+  callFunction(): () => void
   intern(text: string): number
   generator(seed: bigint): number
   free(handle: number): boolean
@@ -65,8 +65,31 @@ export function tensorAddon(): TensorAddon {
 
 /** This environment's engine; libtorch is loaded at the first call. */
 export function native(): NativeEngine {
-  engine ??= new (tensorAddon().Engine)(buffers.args, buffers.results, isMainThread)
+  if (engine === undefined) {
+    engine = new (tensorAddon().Engine)(buffers.args, buffers.results, isMainThread)
+    nativeCall = engine.callFunction()
+  }
   return engine
+}
+
+let nativeCall: (() => void) | undefined
+
+/** Where an operator's arguments begin in the argument buffer, and its results in the result buffer. */
+export const ARGUMENTS_AT = 2
+export const RESULTS_AT = 1
+
+/**
+ * Runs an operator on `length` values of the argument buffer.
+ *
+ * @returns the handle of a single tensor result (at least 2^32), else the number of result values, else -1
+ */
+export function callOperator(operator: number, length: number): number {
+  if (nativeCall === undefined) native()
+  const { args } = buffers
+  args[0] = operator
+  args[1] = length
+  nativeCall!()
+  return buffers.results[0]!
 }
 
 /** Makes room for `length` argument values; the old buffer's values are kept. */

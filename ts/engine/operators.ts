@@ -1,5 +1,5 @@
 import { TorchTypeError } from './errors.ts'
-import { buffers, failure, growArguments, native } from './native.ts'
+import { ARGUMENTS_AT, buffers, callOperator, failure, growArguments, native, RESULTS_AT } from './native.ts'
 import { table } from './ops.generated.ts'
 import { dtypeNumbers, layoutNumbers, memoryFormatNumbers, parseDevice, Tag } from './protocol.ts'
 import { Generator, Tensor, TypedNumber } from './tensor.ts'
@@ -255,7 +255,7 @@ function bind(overload: Overload, self: Tensor | undefined, args: unknown[], str
 }
 
 function execute(overload: Overload, values: unknown[]): unknown {
-  let at = 0
+  let at = ARGUMENTS_AT
   const parameters = overload.parameters
   // Trailing parameters that were not given need no encoding: the native side fills in the defaults.
   const count = Math.min(values.length, parameters.length)
@@ -264,12 +264,11 @@ function execute(overload: Overload, values: unknown[]): unknown {
   } catch (error) {
     throw new TorchTypeError(overload.name, (error as Error).message)
   }
-  const engine = native()
   if (overload.index < 0) {
-    overload.index = engine.operator(`aten::${overload.name}`, overload.overload)
+    overload.index = native().operator(`aten::${overload.name}`, overload.overload)
     if (overload.index === -1) throw failure(overload.name)
   }
-  const result = engine.call(overload.index, at)
+  const result = callOperator(overload.index, at - ARGUMENTS_AT)
   if (result >= HANDLE_MIN) return new Tensor(result)
   if (result === -1) throw failure(overload.name, () => describeValues(values))
   return result === 0 ? undefined : decode(result, values)
@@ -278,8 +277,9 @@ function execute(overload: Overload, values: unknown[]): unknown {
 function decode(length: number, values: unknown[]): unknown {
   const results = buffers.results
   const decoded: unknown[] = []
-  let at = 0
-  while (at < length) {
+  const end = length + RESULTS_AT
+  let at = RESULTS_AT
+  while (at < end) {
     const tag = results[at++]
     if (tag === Tag.none) decoded.push(null)
     else if (tag === Tag.tensor) decoded.push(new Tensor(results[at++]!))

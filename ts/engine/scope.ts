@@ -9,9 +9,12 @@ export interface Scoped {
   kept: boolean
   /** Left every scope: the finalisation registry watches over it. */
   watched: boolean
+  /** Number of the scope that returns it; see `scope`. */
+  escapes: number
 }
 
 let current: Scoped[] | undefined
+let scopes = 0
 
 /** Tensors outside every scope at which a warning is due; doubles each time. */
 let warnAt = 20_000
@@ -59,21 +62,20 @@ export function scope<T>(work: () => T): T {
   const outer = current
   const mine: Scoped[] = []
   current = mine
-  let escaping: Set<unknown> | undefined
+  const stamp = ++scopes
   try {
     const result = work()
     if (result instanceof Promise) {
       throw new VisslError(ExitCode.internal, 'scope() needs a synchronous function', 'await outside of the scope')
     }
-    escaping = new Set()
-    collect(result, escaping)
+    if (typeof result === 'object' && result !== null) markEscaping(result, stamp, undefined)
     return result
   } finally {
     current = outer
     let count = 0
     for (const tensor of mine) {
       if (tensor.handle === 0 || tensor.kept) continue
-      if (escaping?.has(tensor)) {
+      if (tensor.escapes === stamp) {
         if (outer !== undefined) outer.push(tensor)
         else watch(tensor)
         continue
@@ -91,13 +93,25 @@ export function inScope(): boolean {
   return current !== undefined
 }
 
-function collect(value: unknown, into: Set<unknown>): void {
-  if (typeof value !== 'object' || value === null || into.has(value)) return
-  into.add(value)
-  if ('handle' in value && 'kept' in value) return
-  if (Array.isArray(value)) for (const item of value) collect(item, into)
-  else if (value instanceof Map || value instanceof Set) for (const item of value.values()) collect(item, into)
-  else if (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null) {
-    for (const item of Object.values(value)) collect(item, into)
+const isTensor = (value: object): value is Scoped => 'handle' in value && 'escapes' in value
+
+/** Marks the tensors in a scope's result; `seen` guards against cycles. */
+function markEscaping(value: object, stamp: number, seen: Set<object> | undefined): void {
+  if (isTensor(value)) {
+    value.escapes = stamp
+    return
   }
+  const visited = seen ?? new Set()
+  if (visited.has(value)) return
+  visited.add(value)
+  for (const item of children(value)) {
+    if (typeof item === 'object' && item !== null) markEscaping(item, stamp, visited)
+  }
+}
+
+function children(value: object): Iterable<unknown> {
+  if (Array.isArray(value)) return value
+  if (value instanceof Map || value instanceof Set) return value.values()
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null ? Object.values(value) : []
 }

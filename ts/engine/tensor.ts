@@ -52,6 +52,7 @@ export class Tensor implements Scoped, Disposable {
   handle: number
   kept = false
   watched = false
+  escapes = 0
 
   /** @param handle from the native engine, owned by this object from now on */
   constructor(handle: number) {

@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 
 use napi::bindgen_prelude::*;
+use napi::sys;
 use napi_derive::napi;
 use vissl_tensor::{Blob, Error as TensorError, ErrorKind, Session};
 
@@ -77,21 +78,39 @@ impl Engine {
         self.settle(result, f64::from)
     }
 
-    /// Runs an operator on the first `length` argument values. Returns the handle of a single tensor result
-    /// (at least 2^32), else how many result values were written, else -1.
-    #[napi]
-    pub fn call(&mut self, operator: u32, length: u32) -> f64 {
-        let length = (length as usize).min(self.arguments.len());
-        // SAFETY: JavaScript is single-threaded and waits for this call, so nothing else touches the buffer.
+    /// The function behind every operator: it takes nothing and returns nothing, because crossing the boundary is
+    /// what costs. Operator index and argument length are the first two argument values, the arguments follow; the
+    /// first result value becomes the handle of a single tensor result (at least 2^32), else how many values
+    /// follow it, else -1. The engine must outlive the function.
+    #[napi(ts_return_type = "() => void")]
+    pub fn call_function(&mut self, env: Env) -> Result<Unknown<'static>> {
+        let mut function = std::ptr::null_mut();
+        let data = std::ptr::from_mut(self).cast::<c_void>();
+        // SAFETY: napi-rs keeps the instance at a fixed address, and JavaScript keeps it alive with the function.
+        unsafe {
+            let name = c"call".as_ptr();
+            let status = sys::napi_create_function(env.raw(), name, 4, Some(call), data, &mut function);
+            if status != sys::Status::napi_ok {
+                return Err(Error::from_reason("the call function cannot be made"));
+            }
+            Ok(Unknown::from_raw_unchecked(env.raw(), function))
+        }
+    }
+
+    fn run(&mut self) {
+        // SAFETY: JavaScript is single-threaded and waits for this call, so nothing else touches the buffers.
         let results = unsafe { self.results.as_mut() };
-        match self.session.call(operator, &self.arguments[..length], results) {
-            Ok(2) if results[0] == 1.0 => results[1],
+        let (operator, length) = (self.arguments[0] as u32, self.arguments[1] as usize);
+        let end = length.saturating_add(2).min(self.arguments.len());
+        let (status, values) = results.split_at_mut(1);
+        status[0] = match self.session.call(operator, &self.arguments[2..end], values) {
+            Ok(2) if values[0] == 1.0 => values[1],
             Ok(written) => written as f64,
             Err(error) => {
                 self.failure = Some(error);
                 FAILED
             }
-        }
+        };
     }
 
     #[napi]
@@ -279,6 +298,17 @@ impl Engine {
     pub fn report_external_memory(&self, env: Env, change: i64) -> Result<i64> {
         env.adjust_external_memory(change)
     }
+}
+
+/// The raw callback of `call_function`.
+unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut data = std::ptr::null_mut();
+    // SAFETY: `data` is the engine that made this function, see `call_function`.
+    unsafe {
+        sys::napi_get_cb_info(env, info, std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut(), &mut data);
+        (*data.cast::<Engine>()).run();
+    }
+    std::ptr::null_mut()
 }
 
 /// One JSON object a line for every ATen operator.
