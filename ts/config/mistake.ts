@@ -1,0 +1,20 @@
+import { ExitCode, VisslError } from '../errors.ts'
+
+/** One thing wrong with a configuration. */
+export interface Mistake {
+  readonly message: string
+  readonly fix: string
+}
+
+/** One error for all mistakes, so that they can be corrected together. */
+export function errorOf(mistakes: readonly Mistake[]): VisslError {
+  const [first] = mistakes
+  if (mistakes.length === 1 && first !== undefined)
+    return new VisslError(ExitCode.usage, first.message, first.fix)
+  const list = mistakes.map(({ message, fix }) => `\n  • ${indent(message)}\n      fix: ${indent(fix)}`)
+  return new VisslError(ExitCode.usage, `${mistakes.length} mistakes in the configuration${list.join('')}`)
+}
+
+function indent(text: string): string {
+  return text.replaceAll('\n', '\n    ')
+}

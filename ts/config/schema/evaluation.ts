@@ -1,0 +1,96 @@
+import { choice, count, flag, group, integer, integers, own, positive, real, reals, text } from './fields.ts'
+
+/** `EVALUATION`: checks during training; the whole block is ours. */
+export const evaluationSchema = group(
+  {
+    KNN: group(
+      {
+        ENABLED: flag(false, 'weighted nearest-neighbour accuracy before training and after each epoch'),
+        TOPK: count(20, 'neighbours that vote'),
+        SIGMA: positive(0.1, 'temperature of the votes'),
+        TRAIN_LIMIT: integer(-1, 'labelled images to compare with; 0 or less: all'),
+        TEST_LIMIT: integer(-1, 'images to classify; 0 or less: all'),
+      },
+      'nearest neighbours',
+    ),
+  },
+  own('checks of the features during training'),
+)
+
+/** `NEAREST_NEIGHBOR`: the kNN benchmark. */
+export const nearestNeighborSchema = group(
+  {
+    SIGMA: positive(0.1, 'temperature of the votes'),
+    TOPK: count(200, 'neighbours that vote'),
+    L2_NORM_FEATS: flag(false, 'normalise features to length 1'),
+  },
+  'kNN benchmark',
+)
+
+/** `SVM`: linear classifiers on frozen features. */
+export const svmSchema = group(
+  {
+    normalize: flag(true, 'normalise features to length 1'),
+    cls_list: integers([], 'classes; empty: all'),
+    loss: text('squared_hinge', 'loss of the classifier'),
+    penalty: text('l2', 'penalty of the classifier'),
+    dual: flag(true, 'solve the dual problem'),
+    max_iter: count(2000, 'iterations'),
+    cross_val_folds: count(3, 'folds of the cross validation'),
+    costs: group(
+      {
+        costs_list: reals([0.1, 0.01], 'values of C'),
+        base: real(-1, 'above 0: try powers of it as well'),
+        power_range: integers([4, 20], 'first exponent, and the one after the last'),
+      },
+      'values of C',
+    ),
+    force_retrain: flag(false, 'ignore classifiers of an earlier run'),
+    low_shot: group(
+      {
+        dataset_name: text('voc', 'voc or places205'),
+        sample_inds: integers([1, 2, 3, 4, 5], 'numbers of the sample sets'),
+        k_values: integers([1, 2, 4, 8, 16, 32, 64, 96], 'images of each class'),
+      },
+      'few images of each class',
+    ),
+  },
+  'SVM benchmark',
+)
+
+/** `IMG_RETRIEVAL`: instance retrieval. */
+export const retrievalSchema = group(
+  {
+    RESIZE_IMG: count(1024, 'longer side'),
+    SPATIAL_LEVELS: count(3, 'levels of R-MAC'),
+    N_PCA: count(512, 'dimensions after whitening'),
+    DATASET_PATH: text('', 'root folder'),
+    TRAIN_DATASET_NAME: text('Oxford', 'set that whitening is learned on'),
+    EVAL_DATASET_NAME: text('Paris', 'set that is evaluated'),
+    EVAL_BINARY_PATH: text('', 'program that computes AP (Oxford, Paris)'),
+    TEMP_DIR: text('/tmp/instance_retrieval/', 'scratch folder'),
+    SHOULD_TRAIN_PCA_OR_WHITENING: flag(true, 'learn whitening'),
+    FEATS_PROCESSING_TYPE: choice(['', 'rmac', 'gem', 'l2_norm'], '', 'how features are pooled'),
+    GEM_POOL_POWER: positive(4, 'exponent of GeM'),
+    WHITEN_IMG_LIST: text('', 'images that whitening is learned on'),
+  },
+  'retrieval benchmark',
+)
+
+/** `CLUSTERFIT`: clusters of features as labels. */
+export const clusterfitSchema = group(
+  {
+    NUM_CLUSTERS: count(16000, 'clusters'),
+    CLUSTER_BACKEND: text('faiss', 'always faiss'),
+    N_ITER: count(50, 'iterations of k-means'),
+    FEATURES: group(
+      {
+        DATA_PARTITION: choice(['TRAIN', 'TEST'], 'TRAIN', 'which features are clustered'),
+        DATASET_NAME: text('', 'name in output files'),
+        LAYER_NAME: text('', 'which layer'),
+      },
+      'features',
+    ),
+  },
+  'ClusterFit',
+)

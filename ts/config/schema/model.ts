@@ -1,0 +1,149 @@
+import { z } from 'zod'
+import {
+  choice,
+  count,
+  flag,
+  freeMap,
+  group,
+  integer,
+  openGroup,
+  own,
+  positive,
+  real,
+  text,
+  texts,
+} from './fields.ts'
+
+const head = z.tuple([z.string(), z.record(z.string(), z.unknown())])
+
+const resnets = group(
+  {
+    DEPTH: z.int().default(50).describe('layers: 50, 101, 152 or 200; also 18 and 34 (not in VISSL)'),
+    WIDTH_MULTIPLIER: z.number().positive().default(1).describe('factor on all widths'),
+    NORM: text('BatchNorm', 'BatchNorm, LayerNorm or GroupNorm'),
+    GROUPS: count(1, 'groups of the 3×3 convolutions (ResNeXt)'),
+    ZERO_INIT_RESIDUAL: flag(false, 'start residual branches at zero'),
+    WIDTH_PER_GROUP: count(64, 'width of a group in a bottleneck'),
+    LAYER4_STRIDE: z.int().min(1).max(2).default(2).describe('stride of the last stage'),
+    GROUPNORM_GROUPS: z.int().min(1).optional().describe('groups of GroupNorm'),
+    STANDARDIZE_CONVOLUTIONS: z.boolean().optional().describe('standardise the weights of convolutions'),
+    STEM: choice(
+      ['imagenet', 'small', 'small_stride2'],
+      'imagenet',
+      own(
+        'imagenet: 7×7 stride 2 and max-pool; small: 3×3 stride 1; small_stride2: 3×3 stride 2, no max-pool',
+      ),
+    ),
+    BASE_WIDTH: count(64, own('channels of the stem and of stage 1')),
+  },
+  'parameters of trunk resnet',
+)
+
+/** `MODEL`: trunk, heads and how they are run. */
+export const modelSchema = group(
+  {
+    CUDA_CACHE: group(
+      {
+        CLEAR_CUDA_CACHE: flag(false, "empty the CUDA allocator's cache from time to time"),
+        CLEAR_FREQ: count(100, 'iterations between two clearings'),
+      },
+      'cache of the CUDA allocator',
+    ),
+    NON_TRAINABLE_PARAMS: texts([], 'exact names of parameters that are never trained'),
+    TEMP_FROZEN_PARAMS_ITER_MAP: z
+      .array(z.tuple([z.string(), z.int()]))
+      .default([])
+      .describe('pairs of a parameter and the iterations for which it stays frozen'),
+    INPUT_TYPE: choice(['rgb', 'bgr', 'lab'], 'rgb', 'channels that the trunk is given'),
+    MULTI_INPUT_HEAD_MAPPING: z
+      .array(z.tuple([z.string(), z.array(z.string())]))
+      .default([])
+      .describe('pairs of an input key and the trunk features of its head'),
+    SINGLE_PASS_EVERY_CROP: flag(false, 'one pass of the trunk for each crop instead of each resolution'),
+    ACTIVATION_CHECKPOINTING: group(
+      {
+        USE_ACTIVATION_CHECKPOINTING: flag(false, 'compute activations again in backward'),
+        NUM_ACTIVATION_CHECKPOINTING_SPLITS: count(2, 'segments'),
+      },
+      'memory against time',
+    ),
+    FEATURE_EVAL_SETTINGS: group(
+      {
+        EVAL_MODE_ON: flag(false, 'evaluate features; the other keys of this block apply'),
+        FREEZE_TRUNK_ONLY: flag(false, 'train the heads alone'),
+        FREEZE_TRUNK_AND_HEAD: flag(false, 'train nothing'),
+        EXTRACT_TRUNK_FEATURES_ONLY: flag(false, 'return features of the trunk, run no head'),
+        EVAL_TRUNK_AND_HEAD: flag(false, 'load the weights of the heads as well'),
+        SHOULD_FLATTEN_FEATS: flag(true, 'flatten pooled features to N×D'),
+        LINEAR_EVAL_FEAT_POOL_OPS_MAP: z
+          .array(z.tuple([z.string(), z.array(z.unknown())]))
+          .default([])
+          .describe('pairs of a layer and [pooling operator, its arguments]'),
+      },
+      'evaluation of features',
+    ),
+    TRUNK: openGroup(
+      {
+        NAME: text('resnet', 'name of a registered trunk'),
+        TRUNK_PARAMS: openGroup(
+          {
+            RESNETS: resnets,
+            EFFICIENT_NETS: freeMap('parameters of trunk efficientnet'),
+            REGNET: freeMap('parameters of trunk regnet: a preset or its numbers'),
+          },
+          'parameters by kind of trunk',
+        ),
+      },
+      'the network that gives features',
+    ),
+    HEAD: group(
+      {
+        PARAMS: z
+          .array(z.union([head, z.array(head)]))
+          .default([])
+          .describe('heads as [name, parameters]; a list of such pairs is a chain'),
+        BATCHNORM_EPS: positive(1e-5, 'eps of batch normalisation in heads'),
+        BATCHNORM_MOMENTUM: real(0.1, 'momentum of batch normalisation in heads'),
+        PARAMS_MULTIPLIER: real(1, 'factor on freshly initialised linear layers of mlp heads'),
+      },
+      'what follows the trunk',
+    ),
+    SYNC_BN_CONFIG: group(
+      {
+        CONVERT_BN_TO_SYNC_BN: flag(false, 'normalise batches over several processes'),
+        SYNC_BN_TYPE: choice(['pytorch', 'apex'], 'pytorch', 'kind of implementation'),
+        GROUP_SIZE: integer(-1, 'processes that share statistics; −1: those of a machine, 0: all'),
+      },
+      'batch normalisation over processes',
+    ),
+    AMP_PARAMS: group(
+      {
+        USE_AMP: flag(false, 'mixed precision'),
+        AMP_ARGS: openGroup({ opt_level: text('O1', 'O0 to O3') }, 'arguments of apex'),
+        AMP_TYPE: text('apex', 'apex, pytorch or bfloat16'),
+      },
+      'mixed precision',
+    ),
+    MODEL_COMPLEXITY: group(
+      {
+        COMPUTE_COMPLEXITY: flag(false, 'log parameters, operations and activations'),
+        INPUT_SHAPE: z.array(z.int().min(1)).default([3, 224, 224]).describe('C, H, W of the probe'),
+      },
+      'size of the model',
+    ),
+    WEIGHTS_INIT: group(
+      {
+        PARAMS_FILE: text('', 'path or address of a checkpoint to start from'),
+        STATE_DICT_KEY_NAME: text(
+          'classy_state_dict',
+          'key of the weights in it; empty: the file is the weights',
+        ),
+        SKIP_LAYERS: texts(['num_batches_tracked'], 'parameters whose name has one of these are not loaded'),
+        REMOVE_PREFIX: text('', 'what to cut off the front of names'),
+        APPEND_PREFIX: text('', 'what to put before names'),
+      },
+      'initial weights',
+    ),
+  },
+  'the model',
+)

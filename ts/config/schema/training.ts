@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import { count, flag, group, integer, openGroup, text } from './fields.ts'
+
+/** `TRAINER`: which step and task run. */
+export const trainerSchema = group(
+  {
+    TRAIN_STEP_NAME: text('standard_train_step', 'name of a registered train step'),
+    TASK_NAME: text('self_supervision_task', 'name of a registered task'),
+  },
+  'the trainer',
+)
+
+/** `CHECKPOINT`: where and when a run is saved. */
+export const checkpointSchema = group(
+  {
+    DIR: text('.', 'folder of the run; runs/NAME-N when not set'),
+    APPEND_DISTR_RUN_ID: flag(false, 'use a folder DIR/RUN_ID when there are several machines'),
+    BACKEND: text('disk', 'always disk'),
+    AUTO_RESUME: flag(true, 'go on from the newest checkpoint of the folder'),
+    CHECKPOINT_FREQUENCY: integer(1, 'phases between two checkpoints'),
+    CHECKPOINT_ITER_FREQUENCY: integer(-1, 'iterations between two checkpoints; 0 or less: none'),
+    OVERWRITE_EXISTING: flag(false, 'train anew even if the folder has a final checkpoint'),
+    LATEST_CHECKPOINT_RESUME_FILE_NUM: count(1, 'resume from the n-th newest'),
+    USE_SYMLINK_CHECKPOINT_FOR_RESUME: flag(false, 'resume from the link checkpoint.torch'),
+  },
+  'checkpoints',
+)
+
+/** `METERS`: what is measured beside the loss. */
+export const metersSchema = openGroup(
+  {
+    name: text('', 'name of a registered meter; empty: none'),
+    enable_training_meter: flag(true, 'measure train phases as well'),
+    accuracy_list_meter: group(
+      {
+        num_meters: count(1, 'outputs that are measured (filled in for linear evaluation)'),
+        topk_values: z.array(z.int().min(1)).default([1]).describe('which k'),
+        meter_names: z.array(z.string()).default([]).describe('name of each output'),
+      },
+      'top-k accuracy',
+    ),
+    mean_ap_list_meter: group(
+      {
+        num_classes: count(9605, 'classes'),
+        num_meters: count(1, 'outputs that are measured (filled in for linear evaluation)'),
+        max_cpu_capacity: integer(-1, 'samples to reserve memory for; −1: grow'),
+        meter_names: z.array(z.string()).default([]).describe('name of each output'),
+      },
+      'mean average precision',
+    ),
+  },
+  'meters',
+)
+
+/** `TENSORBOARD_SETUP`: event files. */
+export const tensorboardSchema = group(
+  {
+    USE_TENSORBOARD: flag(false, 'write event files'),
+    LOG_DIR: text('.', 'without effect'),
+    EXPERIMENT_LOG_DIR: text('tensorboard', 'without effect'),
+    FLUSH_EVERY_N_MIN: integer(5, 'minutes between two flushes'),
+    LOG_PARAMS: flag(true, 'histograms of parameters'),
+    LOG_PARAMS_GRADIENTS: flag(true, 'histograms of gradients'),
+    LOG_PARAMS_EVERY_N_ITERS: integer(
+      310,
+      'iterations between histograms; 0 or less: at the end of an epoch',
+    ),
+  },
+  'TensorBoard',
+)
+
+/** `HOOKS`: what runs at the events of training. */
+export const hooksSchema = openGroup({ CHECK_NAN: flag(true, 'stop when the loss is not finite') }, 'hooks')
