@@ -1,7 +1,8 @@
 //! The data loader for JavaScript. Tensors leave by pointer: who takes one calls its release function once.
 
+use std::collections::BTreeMap;
 use std::ffi::c_void;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -11,13 +12,17 @@ use vissl_data::buffer::Buffer as Memory;
 use vissl_data::error::DataError;
 use vissl_data::run::Run;
 
-/// Frees the buffer of a taken tensor.
-///
-/// # Safety
-/// `context` comes from a `NativeTensor` and is passed here once.
-unsafe extern "C" fn release_buffer(context: *mut c_void) {
-    // SAFETY: `take` made the pointer from a box of this type, and the caller passes it once.
-    drop(unsafe { Box::from_raw(context.cast::<Memory>()) });
+/// Taken tensors that were not released, by context. Keeps a second release, or a made-up one, from doing harm.
+static TAKEN: Mutex<BTreeMap<usize, Memory>> = Mutex::new(BTreeMap::new());
+
+fn taken() -> MutexGuard<'static, BTreeMap<usize, Memory>> {
+    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Frees the buffer of a taken tensor; does nothing for a context that is not, or no longer, a taken one.
+extern "C" fn release_buffer(context: *mut c_void) {
+    let memory = taken().remove(&(context as usize));
+    drop(memory);
 }
 
 fn to_napi(error: DataError) -> Error {
@@ -42,32 +47,17 @@ pub struct NativeTensor {
 
 /// Frees a tensor that was taken and is not handed on. The descriptor must not be used afterwards.
 #[napi]
-pub fn release_tensor(tensor: NativeTensor) -> Result<()> {
-    let (_, context, whole) = tensor.context.get_u64();
-    let (_, release, _) = tensor.release.get_u64();
-    if !whole || context == 0 || release != release_address() {
-        return Err(Error::from_reason("this is no tensor of the data loader"));
-    }
-    // SAFETY: the descriptor came from `take`; the caller promises to release it once.
-    unsafe { release_buffer(context as usize as *mut c_void) };
-    Ok(())
-}
-
-fn release_address() -> u64 {
-    release_buffer as *const () as usize as u64
+pub fn release_tensor(tensor: NativeTensor) {
+    release_buffer(tensor.context.get_u64().1 as usize as *mut c_void);
 }
 
 /// A copy of a taken tensor's memory; the tensor stays taken.
 #[napi]
 pub fn copy_tensor(tensor: NativeTensor) -> Result<Uint8Array> {
-    let (_, context, whole) = tensor.context.get_u64();
-    let (_, release, _) = tensor.release.get_u64();
-    if !whole || context == 0 || release != release_address() {
-        return Err(Error::from_reason("this is no tensor of the data loader"));
-    }
-    // SAFETY: the descriptor came from `take` and was not released.
-    let buffer = unsafe { &*(context as usize as *const Memory) };
-    Ok(buffer.as_slice::<u8>().to_vec().into())
+    let taken = taken();
+    let memory = taken.get(&(tensor.context.get_u64().1 as usize));
+    let memory = memory.ok_or_else(|| to_napi(DataError::usage("the tensor was released already")))?;
+    Ok(memory.as_slice::<u8>().to_vec().into())
 }
 
 /// One batch. Tensors that nobody takes are freed with it.
@@ -94,13 +84,26 @@ impl NativeBatch {
     /// Names of the tensors that were not taken: `data.0`, `label.0`, `data_idx.0`, `data_valid.0`, …
     #[napi(getter)]
     pub fn names(&self) -> Vec<String> {
-        self.tensors.iter().flatten().map(|tensor| tensor.name.clone()).collect()
+        self.tensors
+            .iter()
+            .flatten()
+            .map(|tensor| tensor.name.clone())
+            .collect()
+    }
+
+    /// Frees the tensors that were not taken.
+    #[napi]
+    pub fn free(&mut self) {
+        self.tensors.clear();
     }
 
     /// Gives a tensor away. Throws when there is none of that name, or when it was taken.
     #[napi]
     pub fn take(&mut self, name: String) -> Result<NativeTensor> {
-        let slot = self.tensors.iter_mut().find(|slot| slot.as_ref().is_some_and(|tensor| tensor.name == name));
+        let slot = self
+            .tensors
+            .iter_mut()
+            .find(|slot| slot.as_ref().is_some_and(|tensor| tensor.name == name));
         let tensor = slot.and_then(Option::take);
         let tensor = tensor.ok_or_else(|| {
             Error::from_reason(
@@ -112,12 +115,13 @@ impl NativeBatch {
         let shape: Vec<u32> = tensor.shape.iter().map(|size| *size as u32).collect();
         let strides = match shape[..] {
             [_, c, h, w] if tensor.channels_last => vec![h * w * c, 1, w * c, c],
-            _ => (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect(),
+            _ => (0..shape.len())
+                .map(|axis| shape[axis + 1..].iter().product())
+                .collect(),
         };
         let bytes = tensor.buffer.len() as f64;
-        let buffer = Box::new(tensor.buffer);
-        let address = buffer.as_ptr() as usize as u64;
-        let context = Box::into_raw(buffer) as usize as u64;
+        let address = tensor.buffer.as_ptr() as usize;
+        taken().insert(address, tensor.buffer);
         Ok(NativeTensor {
             name: tensor.name,
             dtype: tensor.dtype.name().to_owned(),
@@ -125,9 +129,9 @@ impl NativeBatch {
             strides,
             channels_last: tensor.channels_last,
             bytes,
-            address: BigInt::from(address),
-            release: BigInt::from(release_address()),
-            context: BigInt::from(context),
+            address: BigInt::from(address as u64),
+            release: BigInt::from(release_buffer as *const () as usize as u64),
+            context: BigInt::from(address as u64),
         })
     }
 }
@@ -140,7 +144,11 @@ pub struct NextBatch {
 fn native(batch: Batch) -> NativeBatch {
     let Batch { index, size, tensors } = batch;
     NativeBatch {
-        batch: Batch { index, size, tensors: Vec::new() },
+        batch: Batch {
+            index,
+            size,
+            tensors: Vec::new(),
+        },
         tensors: tensors.into_iter().map(Some).collect(),
     }
 }
@@ -151,7 +159,10 @@ impl Task for NextBatch {
     type JsValue = Option<NativeBatch>;
 
     fn compute(&mut self) -> Result<Self::Output> {
-        self.run.as_ref().map_or(Ok(None), |run| run.next()).map_err(to_napi)
+        self.run
+            .as_ref()
+            .map_or(Ok(None), |run| run.next())
+            .map_err(to_napi)
     }
 
     fn resolve(&mut self, _env: Env, output: Self::Output) -> Result<Self::JsValue> {
@@ -208,7 +219,9 @@ impl DataLoader {
     /// `spec` is the JSON of `vissl_data::spec::LoaderSpec`.
     #[napi(constructor)]
     pub fn new(spec: String) -> Result<Self> {
-        Ok(DataLoader { loader: Loader::open(&spec).map_err(to_napi)? })
+        Ok(DataLoader {
+            loader: Loader::open(&spec).map_err(to_napi)?,
+        })
     }
 
     #[napi(getter)]
@@ -222,20 +235,29 @@ impl DataLoader {
             views: dataset.views() as u32,
             classes: source.classes().to_vec(),
             labelled: source.label(0).is_some(),
-            skipped: skipped.map(|file| SkippedFile { path: file.path.clone(), reason: file.reason.clone() }).collect(),
+            skipped: skipped
+                .map(|file| SkippedFile {
+                    path: file.path.clone(),
+                    reason: file.reason.clone(),
+                })
+                .collect(),
         }
     }
 
     /// Begins an epoch at a batch; an epoch that was running is stopped.
     #[napi]
     pub fn start_epoch(&self, epoch: u32, start_batch: u32) -> Result<()> {
-        self.loader.start(u64::from(epoch), start_batch as usize).map_err(to_napi)
+        self.loader
+            .start(u64::from(epoch), start_batch as usize)
+            .map_err(to_napi)
     }
 
     /// The next batch, or null after the last one and after `stop`.
     #[napi(ts_return_type = "Promise<NativeBatch | null>")]
     pub fn next(&self) -> AsyncTask<NextBatch> {
-        AsyncTask::new(NextBatch { run: self.loader.current() })
+        AsyncTask::new(NextBatch {
+            run: self.loader.current(),
+        })
     }
 
     /// As `next`, blocking.

@@ -1,0 +1,98 @@
+import { host } from '../engine/host.ts'
+import { ExitCode, VisslError } from '../errors.ts'
+
+/** A tensor that its taker owns: memory at `address`, freed by calling the C function `release` with `context` once. */
+export interface NativeTensor {
+  name: string
+  dtype: 'float32' | 'int64'
+  shape: number[]
+  /** In elements. */
+  strides: number[]
+  channelsLast: boolean
+  bytes: number
+  address: bigint
+  release: bigint
+  context: bigint
+}
+
+export interface NativeBatch {
+  readonly index: number
+  readonly size: number
+  readonly names: string[]
+  take(name: string): NativeTensor
+  free(): void
+}
+
+export interface SkippedFile {
+  path: string
+  reason: string
+}
+
+/** A sample whose image could not be decoded; a gray image stands in for it and its `data_valid` is −1. */
+export interface FailedImage {
+  /** Index of the sample in the data set. */
+  sample: number
+  name: string
+  reason: string
+}
+
+export interface DataInfo {
+  /** Samples of the data set, after `DATA_LIMIT`, of all processes together. */
+  samples: number
+  /** Batches of one process. */
+  batchesPerEpoch: number
+  /** Copies of an image that the transforms make. */
+  views: number
+  /** In the order of the labels; empty when the source has no classes. */
+  classes: string[]
+  /** Without labels every label is −1. */
+  labelled: boolean
+  /** Files left out when the source was opened. */
+  skipped: SkippedFile[]
+}
+
+export interface DataStats {
+  /** Seconds for which batches were waited for since the loader was made. */
+  waitSeconds: number
+  images: number
+  batches: number
+  /** Distinct samples that could not be decoded. */
+  failures: number
+}
+
+export interface NativeLoader {
+  readonly info: DataInfo
+  readonly stats: DataStats
+  readonly failures: FailedImage[]
+  startEpoch(epoch: number, startBatch: number): void
+  next(): Promise<NativeBatch | null>
+  nextSync(): NativeBatch | null
+  stop(): void
+}
+
+interface DataAddon {
+  DataLoader: new (spec: string) => NativeLoader
+  releaseTensor(tensor: NativeTensor): void
+  copyTensor(tensor: NativeTensor): Uint8Array
+}
+
+export const addon = (): DataAddon => host<DataAddon>()
+
+/** Frees a taken tensor that is not handed on. */
+export const releaseTensor = (tensor: NativeTensor): void => addon().releaseTensor(tensor)
+
+/** A copy of a taken tensor's bytes, row-major or as its strides say; the tensor stays taken. */
+export const copyTensor = (tensor: NativeTensor): Uint8Array => addon().copyTensor(tensor)
+
+const exitCodes: Record<string, ExitCode> = { usage: ExitCode.usage, data: ExitCode.data }
+
+/** Turns an error of the data engine, a JSON text, into one with exit code and fix. */
+export function dataError(error: unknown): VisslError {
+  const text = error instanceof Error ? error.message : String(error)
+  try {
+    const { kind, message, fix } = JSON.parse(text) as { kind: string; message: string; fix: string | null }
+    return new VisslError(exitCodes[kind] ?? ExitCode.internal, message, fix ?? undefined)
+  } catch {
+    return new VisslError(ExitCode.internal, `data loader: ${text}`, undefined, { cause: error })
+  }
+}
