@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs'
+import test from 'ava'
+import { ops, scope } from '../../ts/engine/index.ts'
+import { VisslError } from '../../ts/errors.ts'
+import { buildHeads, type Head, modelParams } from '../../ts/models/index.ts'
+import { load, readNpz } from '../nn/npz.ts'
+import { distance, flat } from '../nn/numbers.ts'
+
+interface Row {
+  case: string
+  head: string
+  kwargs: Record<string, unknown>
+  model_overrides: object
+  state_dict: [string, number[], string][]
+  output_shapes?: number[][]
+  forward_error?: { message: string }
+}
+const arrays = readNpz('models/heads.npz')
+const rows = (
+  JSON.parse(readFileSync(new URL('../golden/models/heads.json', import.meta.url), 'utf8')) as Row[]
+).filter((row) => row.head === 'mlp')
+
+/** VISSL 0.1.5 builds an impossible head of three dims without ReLU; here it works, as in 0.1.6. */
+const EXTENSIONS = new Set(['mlp_no_relu_3dims'])
+
+function build(kwargs: Record<string, unknown>, overrides: object = {}): Head {
+  const config = { TRUNK: { NAME: 'resnet' }, HEAD: { PARAMS: [['mlp', kwargs]] }, ...overrides }
+  return buildHeads(modelParams.parse(config))[0]!
+}
+
+for (const row of rows.filter((each) => !EXTENSIONS.has(each.case))) {
+  test(row.case, (t) => {
+    using head = build(row.kwargs, row.model_overrides)
+    const state = head.stateDict()
+    t.deepEqual(
+      Object.entries(state).map(([name, value]) => [name, value.shape, value.dtype]),
+      row.state_dict,
+    )
+    scope(() => {
+      head.loadStateDict(
+        Object.fromEntries(Object.keys(state).map((name) => [name, load(arrays, `${row.case}/state/${name}`)])),
+      )
+      const input = load(arrays, `${row.case}/input`)
+      if (row.forward_error) {
+        t.throws(() => head.call(input), { instanceOf: VisslError })
+        return
+      }
+      for (const mode of ['eval', 'train'] as const) {
+        head.train(mode === 'train')
+        const output = head.call(input)
+        if (Array.isArray(output)) return t.fail()
+        t.deepEqual([output.shape], row.output_shapes)
+        t.true(distance(flat(output), arrays.get(`${row.case}/output_${mode}0`)!.data) < 1e-6, mode)
+      }
+    })
+  })
+}
+
+test('what follows each linear layer, and the last one', (t) => {
+  using full = build({ dims: [4, 3, 2], use_bn: true, use_relu: true })
+  t.deepEqual(
+    Array.from(full.namedModules(), ([name, module]) => `${name} ${module.constructor.name}`).slice(2),
+    ['clf.0 Linear', 'clf.1 BatchNorm1d', 'clf.2 ReLU', 'clf.3 Linear', 'clf.4 BatchNorm1d', 'clf.5 ReLU'],
+  )
+  using bare = build({ dims: [4, 3, 2], use_relu: true, use_dropout: true, skip_last_layer_relu_bn: true })
+  t.deepEqual(
+    Array.from(bare.namedModules(), ([, module]) => module.constructor.name).slice(2),
+    ['Linear', 'ReLU', 'Dropout', 'Linear'],
+  )
+})
+
+test('widths advance without ReLU, and a batch of one stays a batch', (t) => {
+  using head = build({ dims: [6, 5, 4] })
+  scope(() => {
+    const output = head.call(ops.ones([1, 6, 1, 1]))
+    if (Array.isArray(output)) return t.fail()
+    t.deepEqual(output.shape, [1, 4])
+    t.deepEqual(flat(output), flat(head.call([ops.ones([1, 6])]) as typeof output))
+  })
+})
+
+test('PARAMS_MULTIPLIER scales fresh linear layers', (t) => {
+  using head = build({ dims: [6, 4] }, { HEAD: { PARAMS: [['mlp', { dims: [6, 4] }]], PARAMS_MULTIPLIER: 0 } })
+  t.true(head.parameters().every((parameter) => flat(parameter).every((value) => value === 0)))
+})
+
+test('mistyped parameters and unknown heads are named', (t) => {
+  const error = t.throws(() => build({ dims: [2, 2], use_rel: true }), { instanceOf: VisslError })
+  t.regex(error.message, /"use_rel" is not a known key \(did you mean use_relu/)
+  t.throws(() => build({ dim: [1, 2] }), { instanceOf: VisslError })
+  const config = { TRUNK: { NAME: 'resnet' }, HEAD: { PARAMS: [['mpl', {}]] } }
+  t.throws(() => buildHeads(modelParams.parse(config)), { instanceOf: VisslError, message: /did you mean mlp/ })
+})
