@@ -77,6 +77,7 @@ export function sourceSpec(context: SourceContext): SourceSpec {
     )
   }
   const name = block.DATA_SOURCES[0]!
+  const specOf = choose(sources, name, `${key}.DATA_SOURCES`, 'data source')
   const labelSources = block.LABEL_SOURCES ?? []
   if (labelSources.length > 0 && (labelSources.length !== 1 || labelSources[0] !== name)) {
     throw new VisslError(
@@ -85,7 +86,7 @@ export function sourceSpec(context: SourceContext): SourceSpec {
       `set it to [${name}] or []`,
     )
   }
-  return choose(sources, name, `${key}.DATA_SOURCES`, 'data source')(context)
+  return specOf(context)
 }
 
 /** The collator's name, checked. */

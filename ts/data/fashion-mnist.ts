@@ -44,6 +44,8 @@ export const fashionMnistClasses: readonly string[] = [
 export interface FetchOptions {
   /** A folder that holds the four files, tried first. Default: the environment's `VISSL_FASHION_MNIST`. */
   folder?: string
+  /** Try nothing but `folder`. */
+  onlyFolder?: boolean
   /** Called with what is being tried. */
   onProgress?: (message: string) => void
   /** Milliseconds that a source may take to answer, and between two pieces of a download. Default 10,000. */
@@ -74,12 +76,9 @@ export async function fetchFashionMnist(options: FetchOptions = {}): Promise<Fas
   const target = join(options.cache ?? userCache(env), 'fashion-mnist')
   if (await isComplete(target)) return { folder: target, from: 'cache' }
   const given = options.folder ?? env.VISSL_FASHION_MNIST
-  const sources: [string, () => Promise<Read>][] = []
+  const sources: Source[] = []
   if (given) sources.push([given, async () => fromFolder(given)])
-  if (existsSync(installed)) sources.push([installed, async () => fromFolder(installed)])
-  if (process.platform === 'linux')
-    sources.push([`Debian package ${debianPackage}`, () => fromDebian(timeout)])
-  for (const home of homes) sources.push([home, async () => fromHome(home, timeout)])
+  if (options.onlyFolder !== true) sources.push(...publicSources(timeout))
 
   const reasons: string[] = []
   for (const [name, open] of sources) {
@@ -96,6 +95,18 @@ export async function fetchFashionMnist(options: FetchOptions = {}): Promise<Fas
     }
   }
   return { folder: null, reasons }
+}
+
+/** A name for messages, and how to open it. */
+type Source = [string, () => Promise<Read>]
+
+function publicSources(timeout: number): Source[] {
+  const sources: Source[] = []
+  if (existsSync(installed)) sources.push([installed, async () => fromFolder(installed)])
+  if (process.platform === 'linux')
+    sources.push([`Debian package ${debianPackage}`, () => fromDebian(timeout)])
+  for (const home of homes) sources.push([home, async () => fromHome(home, timeout)])
+  return sources
 }
 
 /** Reads one file by its name without `.gz`, gzip or not. */
