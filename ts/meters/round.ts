@@ -1,8 +1,7 @@
 /** Rounds to a number of decimals; exact ties go to the even digit, as in Python. */
 export function roundHalfEven(value: number, digits: number): number {
-  const rounded = Number(value.toFixed(digits))
-  const unit = 10 ** -digits
-  const tie = (rounded - value) * 2 === unit && Number.isInteger(value * 2 ** 40)
-  if (!tie) return rounded
-  return Math.round(rounded / unit) % 2 === 0 ? rounded : Number((rounded - unit).toFixed(digits))
+  // Only multiples of 2^-(digits + 1) can lie exactly between two roundings, and for them the product is exact.
+  const scaled = value * 10 ** digits
+  const tie = Number.isInteger(value * 2 ** (digits + 1)) && Math.abs(scaled % 1) === 0.5
+  return tie ? (2 * Math.round(scaled / 2)) / 10 ** digits : Number(value.toFixed(digits))
 }
