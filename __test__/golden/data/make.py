@@ -149,11 +149,21 @@ if len(sys.argv) > 1:
                 case(op, [config] if op == 'tensor' else config, source, out)
     reference = [row for row in json.loads((folder / 'samplers.json').read_text())]
     (here / 'samplers.json').write_text(json.dumps(reference))
-    collators = json.loads((folder / 'collators.json').read_text())
-    (here / 'collators.json').write_text(
-        json.dumps([row for row in collators if row['collator'] in ('simclr_collator', 'default_collate')]))
+
+# Means over many draws of torchvision's random region of a 45 x 37 image.
+torch.manual_seed(0)
+regions = []
+for scale, ratio in (((0.08, 1.0), (3 / 4, 4 / 3)), ((0.4, 1.0), (3 / 4, 4 / 3)), ((0.9, 1.0), (2.5, 3.0))):
+    draws = np.array([torchvision.transforms.RandomResizedCrop.get_params(torch.zeros(3, 37, 45), scale, ratio)
+                      for _ in range(20000)], dtype=np.float64)
+    top, left, height, width = draws.T
+    values = {'area': height * width / (45 * 37), 'aspect': np.log(width / height),
+              'left': left / 45, 'top': top / 37}
+    regions.append({'scale': scale, 'ratio': ratio, 'means': {k: v.mean() for k, v in values.items()},
+                    'deviations': {k: v.std() for k, v in values.items()}})
 
 versions = {'Pillow': PIL.__version__, 'torch': torch.__version__, 'torchvision': torchvision.__version__}
 (here / 'transforms.bin').write_bytes(blob)
-index = {'versions': versions, 'cases': cases, 'files': files, 'permutations': permutations}
+index = {'versions': versions, 'cases': cases, 'files': files, 'permutations': permutations,
+         'regions': regions}
 (here / 'index.json').write_text(json.dumps(index, indent=0))

@@ -7,9 +7,10 @@ use serde_json::Value;
 use vissl_data::decode::{DecodeOptions, decode};
 use vissl_data::image::Image;
 use vissl_data::mt19937::Mt19937;
-use vissl_data::rng::Place;
+use vissl_data::rng::{Place, Rng};
 use vissl_data::sampler::{SamplerKind, order};
 use vissl_data::transform::resample::{Region, resize};
+use vissl_data::transform::step::random_region;
 use vissl_data::transform::{Plan, blur, color};
 
 struct Goldens {
@@ -274,4 +275,109 @@ fn orders_equal_the_reference() {
         seen += 1;
     }
     assert!(seen > 5, "{seen}");
+}
+
+#[test]
+fn random_regions_are_distributed_as_torchvisions() {
+    const DRAWS: usize = 20_000;
+    for row in Goldens::open().index["regions"].as_array().unwrap() {
+        let pair = |key: &str| (row[key][0].as_f64().unwrap(), row[key][1].as_f64().unwrap());
+        let mut sums = [("area", 0.0), ("aspect", 0.0), ("left", 0.0), ("top", 0.0)];
+        for sample in 0..DRAWS {
+            let mut rng = Rng::at(Place {
+                sample: sample as u64,
+                ..Place::default()
+            });
+            let region = random_region(45, 37, pair("scale"), pair("ratio"), &mut rng);
+            let (width, height) = (region.width as f64, region.height as f64);
+            sums[0].1 += width * height / (45.0 * 37.0);
+            sums[1].1 += (width / height).ln();
+            sums[2].1 += region.left as f64 / 45.0;
+            sums[3].1 += region.top as f64 / 37.0;
+        }
+        for (name, sum) in sums {
+            let wanted = row["means"][name].as_f64().unwrap();
+            // Five standard errors of the difference of two means.
+            let bound = 5.0 * row["deviations"][name].as_f64().unwrap() * (2.0 / DRAWS as f64).sqrt() + 1e-9;
+            assert!(
+                (sum / DRAWS as f64 - wanted).abs() <= bound,
+                "{name}: {} against {wanted}",
+                sum / DRAWS as f64
+            );
+        }
+    }
+}
+
+#[test]
+fn steps_happen_as_often_as_they_should() {
+    const DRAWS: usize = 4000;
+    let image = Image {
+        width: 4,
+        height: 2,
+        channels: 3,
+        data: (0..24).map(|i| (i * 37 % 251) as u8).collect(),
+    };
+    let mut mirrored = image.clone();
+    mirrored.flip_horizontal();
+    // Step, how often its result is gray, unchanged, mirrored.
+    let cases = [
+        (
+            serde_json::json!({ "name": "ImgPilColorDistortion" }),
+            0.2,
+            0.16,
+            0.0,
+        ),
+        (
+            serde_json::json!({ "name": "ImgPilRandomColorJitter", "p": 0.3 }),
+            0.0,
+            0.7,
+            0.0,
+        ),
+        (serde_json::json!({ "name": "RandomGrayscale" }), 0.1, 0.9, 0.0),
+        (
+            serde_json::json!({ "name": "RandomHorizontalFlip" }),
+            0.0,
+            0.5,
+            0.5,
+        ),
+        (
+            serde_json::json!({ "name": "ImgPilGaussianBlur", "p": 0.4, "radius_min": 1.0 }),
+            0.0,
+            0.6,
+            0.0,
+        ),
+        (
+            serde_json::json!({ "name": "ImgPilRandomSolarize", "p": 0.25 }),
+            0.0,
+            0.756,
+            0.0,
+        ),
+    ];
+    for (step, gray, unchanged, flipped) in cases {
+        let plan = Plan::compile(&[step.clone(), serde_json::json!({ "name": "ToTensor" })], 3).unwrap();
+        let mut counts = [0usize; 3];
+        for sample in 0..DRAWS as u64 {
+            plan.run(
+                &image,
+                Place {
+                    sample,
+                    ..Place::default()
+                },
+                |_, view| {
+                    counts[0] += usize::from(view.channels == 1);
+                    counts[1] += usize::from(*view == image);
+                    counts[2] += usize::from(*view == mirrored);
+                    Ok(())
+                },
+            )
+            .unwrap();
+        }
+        for (count, wanted) in counts.into_iter().zip([gray, unchanged, flipped]) {
+            let share = count as f64 / DRAWS as f64;
+            assert!(
+                (share - wanted).abs() < 0.03,
+                "{step}: {counts:?}, wanted {gray} {unchanged} {flipped}"
+            );
+        }
+    }
 }

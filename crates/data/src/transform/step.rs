@@ -209,7 +209,13 @@ fn color_jitter(image: &mut Cow<'_, Image>, jitter: Jitter, rng: &mut Rng) {
 
 /// A region of `scale` of the area and an aspect ratio within `ratio`; after ten failures the central region with
 /// the nearest allowed ratio.
-fn random_region(width: usize, height: usize, scale: (f64, f64), ratio: (f64, f64), rng: &mut Rng) -> Region {
+pub fn random_region(
+    width: usize,
+    height: usize,
+    scale: (f64, f64),
+    ratio: (f64, f64),
+    rng: &mut Rng,
+) -> Region {
     let area = (width * height) as f64;
     let (low, high) = (ratio.0.ln(), ratio.1.ln());
     for _ in 0..10 {
