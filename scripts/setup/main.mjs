@@ -9,7 +9,7 @@ import { checkBuildSpace, checkRuntime, checkToolchain } from './prerequisites.m
 import { formatSeconds, step } from './progress.mjs'
 import { digestOf, isCurrent, writeStamp } from './stamp.mjs'
 
-const NATIVE_SOURCES = ['crates', 'Cargo.toml', 'Cargo.lock']
+const NATIVE_SOURCES = ['crates', 'Cargo.toml']
 
 /** The paths of a checkout that set-up makes. */
 export function places(root) {
@@ -51,8 +51,9 @@ async function steps(root, at, env, began) {
   const packagesCurrent = isCurrent(at.packagesStamp, packages)
   let libtorch = currentLibtorch(at, env)
   const sources = digestOf(root, NATIVE_SOURCES)
+  /** Cargo.lock is read anew each time: a build completes it where it lags behind the manifests. */
   const nativeDigest = (found) =>
-    digestOf(root, [], [sources, rustc ?? '', found.dir, JSON.stringify(found.files)])
+    digestOf(root, ['Cargo.lock'], [sources, rustc ?? '', found.dir, JSON.stringify(found.files)])
   const nativeCurrent = libtorch && isCurrent(at.nativeStamp, nativeDigest(libtorch), [...at.addons, at.link])
 
   const todo = [!packagesCurrent, !libtorch, !nativeCurrent].filter(Boolean).length
@@ -76,18 +77,17 @@ async function steps(root, at, env, began) {
       return `${libtorch.source}: ${libtorch.dir}`
     })
   }
-  const native = nativeDigest(libtorch)
   if (!nativeCurrent) {
     await step('native core', async (shown) => {
       rmSync(at.nativeStamp, { force: true })
       writeLinkFolder(at.link, libtorch)
       writeRecord(at.record, libtorch)
       const text = await buildNative(root, at.link, shown)
-      writeStamp(at.nativeStamp, native)
+      writeStamp(at.nativeStamp, nativeDigest(libtorch))
       return text
     })
   }
-  const compiled = await compileScripts(root, at, native)
+  const compiled = await compileScripts(root, at, nativeDigest(libtorch))
   if (todo === 0 && !compiled)
     console.log(`vissl · set-up is current (${formatSeconds((performance.now() - began) / 1000)})`)
   return libtorch
