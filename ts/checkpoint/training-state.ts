@@ -1,0 +1,108 @@
+import { rngState, scope, setRngState } from '../engine/index.ts'
+import { ExitCode, VisslError } from '../errors.ts'
+import type { Module } from '../nn/index.ts'
+import type { AnyOptimizer, OptimizerState } from '../optim/index.ts'
+import { dictAt, fromStored, type Progress, restoreTensor, storeModule, storeStateDict, toStored } from './contents.ts'
+import { loadTorchFile, StoredTensor, type TorchValue } from './torch-file.ts'
+import type { SplitState, SslModel } from '../models/index.ts'
+
+/** The parts of a run whose state a checkpoint holds. */
+export interface TrainingParts {
+  readonly model: SslModel
+  readonly loss: Module
+  readonly optimizer: AnyOptimizer
+  readonly progress: Progress
+  /** Whether a training phase is in progress. */
+  readonly train: boolean
+  /** Loss times rows of the phase's batches. */
+  readonly losses: readonly number[]
+}
+
+/**
+ * The content of a checkpoint under the reference's keys.
+ *
+ * @param midEpoch the phase in progress is not done: its indices are stored reduced by one, so that a resumed run
+ * enters it again
+ */
+export function captureState(parts: TrainingParts, midEpoch: boolean): TorchValue {
+  const { model, loss, optimizer, progress } = parts
+  const back = midEpoch ? 1 : 0
+  const phase_idx = progress.phaseIdx - back
+  const train_phase_idx = progress.trainPhaseIdx - back
+  return scope(() => {
+    const state = model.splitState()
+    const lossState = storeModule(loss)
+    return {
+      phase_idx,
+      iteration: progress.iteration,
+      iteration_num: progress.iteration,
+      train_phase_idx,
+      loss: lossState,
+      classy_state_dict: {
+        train: parts.train,
+        base_model: { model: { trunk: storeStateDict(state.trunk), heads: storeStateDict(state.heads) } },
+        meters: [],
+        optimizer: { optim: storeOptimizer(optimizer.stateDict()) },
+        phase_idx,
+        train_phase_idx,
+        num_updates: progress.numUpdates,
+        losses: [...parts.losses],
+        hooks: {},
+        loss: lossState,
+      },
+      rng_state: { cpu: toStored(rngState()) },
+    }
+  })
+}
+
+/**
+ * Puts a run back to where a checkpoint was written.
+ *
+ * @returns how far the run had come
+ * @throws VisslError when the file is missing, damaged, no checkpoint, or of another model
+ */
+export function restoreState(path: string, parts: Pick<TrainingParts, 'model' | 'loss' | 'optimizer'>): Progress {
+  const content = loadTorchFile(path, { verify: true })
+  const outer = dictAt(content, [], path)
+  const inner = dictAt(content, ['classy_state_dict'], path)
+  const saved = dictAt(content, ['classy_state_dict', 'base_model', 'model'], path)
+  scope(() => {
+    parts.model.loadSplitState({ trunk: stateOf(saved.trunk, path, 'trunk'), heads: stateOf(saved.heads, path, 'heads') })
+    parts.loss.loadStateDict(stateOf(outer.loss, path, 'loss'))
+    parts.optimizer.loadStateDict(fromStored(dictAt(content, ['classy_state_dict', 'optimizer', 'optim'], path)) as OptimizerState)
+    const random = dictAt(content, ['rng_state'], path).cpu
+    if (random instanceof StoredTensor) setRngState(restoreTensor(random))
+  })
+  return {
+    phaseIdx: integer(outer.phase_idx, path, 'phase_idx'),
+    trainPhaseIdx: integer(outer.train_phase_idx, path, 'train_phase_idx'),
+    iteration: integer(outer.iteration, path, 'iteration'),
+    numUpdates: integer(inner.num_updates, path, 'classy_state_dict.num_updates'),
+  }
+}
+
+/** Trunk and heads of a checkpoint, in the open scope. */
+export function readModelState(path: string): SplitState {
+  const saved = dictAt(loadTorchFile(path, { verify: true }), ['classy_state_dict', 'base_model', 'model'], path)
+  return { trunk: stateOf(saved.trunk, path, 'trunk'), heads: stateOf(saved.heads, path, 'heads') }
+}
+
+/** In PyTorch's layout, where parameters are numbered: the keys of `state` are ints. */
+function storeOptimizer({ state, param_groups }: OptimizerState): TorchValue {
+  const numbered = Object.entries(state).map(([index, own]) => [Number(index), toStored(own)] as const)
+  return { state: new Map<TorchValue, TorchValue>(numbered), param_groups: toStored(param_groups) }
+}
+
+function stateOf(value: TorchValue | undefined, path: string, name: string): SplitState['trunk'] {
+  const restored = value === undefined ? undefined : fromStored(value)
+  if (typeof restored !== 'object' || restored === null) {
+    throw new VisslError(ExitCode.data, `${path} has no ${name} weights`, 'give a file that vissl train saved')
+  }
+  return restored as SplitState['trunk']
+}
+
+function integer(value: TorchValue | undefined, path: string, key: string): number {
+  if (typeof value === 'number' && Number.isInteger(value)) return value
+  if (typeof value === 'bigint') return Number(value)
+  throw new VisslError(ExitCode.data, `${path}: ${key} is no whole number`, 'give a file that vissl train saved')
+}

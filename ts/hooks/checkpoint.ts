@@ -1,0 +1,62 @@
+import { join } from 'node:path'
+import { iterationName, phaseName, pointLink } from '../checkpoint/names.ts'
+import { saveTorchFile } from '../checkpoint/torch-file.ts'
+import { captureState } from '../checkpoint/training-state.ts'
+import type { Logger } from '../logging/index.ts'
+import type { Hook } from '../train/hook.ts'
+import type { Task } from '../train/task.ts'
+
+/** Saves after training phases, every so many steps where asked, and when a run is stopped. */
+export class CheckpointHook implements Hook {
+  readonly name = 'checkpoint'
+  readonly #folder: string
+  readonly #log: Logger
+
+  /** @param folder where the files go, created by the caller */
+  constructor(folder: string, log: Logger) {
+    this.#folder = folder
+    this.#log = log
+  }
+
+  async onStep(task: Task): Promise<void> {
+    const every = task.config.CHECKPOINT.CHECKPOINT_ITER_FREQUENCY
+    if (task.train && every > 0 && task.iteration % every === 0) {
+      await this.#save(task, iterationName(task.iteration), true)
+    }
+  }
+
+  async onPhaseEnd(task: Task): Promise<void> {
+    if (!task.train) return
+    const final = task.trainPhaseIdx === task.trainPhases - 1
+    if (!final && task.phaseIdx % task.config.CHECKPOINT.CHECKPOINT_FREQUENCY !== 0) return
+    await this.#save(task, phaseName(task.phaseIdx, final), false)
+  }
+
+  async onStop(task: Task): Promise<void> {
+    const batches = task.trainLoader?.batches ?? 0
+    const trained = task.iteration > 0 && task.train
+    if (!trained) return
+    // After the last batch of an epoch the phase is done, although its end has not been reached.
+    const done = task.iteration === (task.trainPhaseIdx + 1) * batches
+    await this.#save(task, iterationName(task.iteration), !done)
+  }
+
+  async #save(task: Task, name: string, midEpoch: boolean): Promise<void> {
+    const path = join(this.#folder, name)
+    const state = captureState(
+      {
+        model: task.model,
+        loss: task.loss,
+        optimizer: task.optimizer,
+        progress: task,
+        train: task.train,
+        losses: task.losses,
+      },
+      midEpoch,
+    )
+    await saveTorchFile(path, state)
+    pointLink(this.#folder, name)
+    task.lastCheckpoint = path
+    this.#log.info(`saved ${path}`)
+  }
+}

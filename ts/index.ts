@@ -1,0 +1,11 @@
+/** The public API: what an application, a script or a plug-in may use. */
+export { z } from 'zod'
+export * from './engine/index.ts'
+export { ExitCode, VisslError } from './errors.ts'
+export { knnClassify, type KnnOptions, type KnnResult, type LabelledFeatures } from './eval/knn.ts'
+export { Loss, type LossClass, losses } from './losses/index.ts'
+export { Head, heads, SslModel, Trunk, trunks } from './models/index.ts'
+export * from './nn/index.ts'
+export { Registry } from './registry.ts'
+export type { Hook, HookEvent } from './train/hook.ts'
+export type { Task } from './train/task.ts'

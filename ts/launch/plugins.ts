@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs'
+import { register } from 'node:module'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ExitCode, VisslError } from '../errors.ts'
+import { Loss, losses } from '../losses/index.ts'
+import { Head, heads, Trunk, trunks } from '../models/index.ts'
+import type { Registry } from '../registry.ts'
+
+/** The kinds of part that a plug-in may export, by their base class. */
+// biome-ignore lint/complexity/noBannedTypes: compared by identity only
+const kinds: readonly [base: Function, registry: Registry<never>][] = [
+  [Loss, losses as Registry<never>],
+  [Trunk, trunks as Registry<never>],
+  [Head, heads as Registry<never>],
+]
+
+/**
+ * Imports modules of the user's own; every exported class that extends one of ours and has a `static key` is
+ * registered under it. `import … from 'vissl'` means this very package wherever the file lies.
+ *
+ * @param files paths of `.ts`, `.mts`, `.js` or `.mjs` files
+ * @returns what was registered, as `kind key`
+ * @throws VisslError when a file is missing, does not load, or registers nothing
+ */
+export async function loadPlugins(files: readonly string[]): Promise<string[]> {
+  if (files.length === 0) return []
+  await registerLoaders()
+  const registered: string[] = []
+  for (const file of files) registered.push(...(await loadPlugin(file)))
+  return registered
+}
+
+async function loadPlugin(file: string): Promise<string[]> {
+  const path = resolve(file)
+  if (!existsSync(path)) throw new VisslError(ExitCode.usage, `there is no plug-in ${file}`, 'check the path after --plugin')
+  let exports: Record<string, unknown>
+  try {
+    exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>
+  } catch (error) {
+    throw new VisslError(ExitCode.usage, `plug-in ${file} does not load: ${(error as Error).message}`, undefined, { cause: error })
+  }
+  const registered = Object.values(exports).flatMap(registerPart)
+  if (registered.length === 0) {
+    throw new VisslError(
+      ExitCode.usage,
+      `plug-in ${file} exports no class that extends Loss, Trunk or Head`,
+      "export a class with  static readonly key = 'name'",
+    )
+  }
+  return registered
+}
+
+function registerPart(value: unknown): string[] {
+  if (typeof value !== 'function') return []
+  const found = kinds.find(([base]) => value.prototype instanceof base)
+  if (found === undefined) return []
+  const { key } = value as unknown as { key?: unknown }
+  if (typeof key !== 'string' || key === '') {
+    throw new VisslError(
+      ExitCode.usage,
+      `class ${value.name} has no static key`,
+      `add  static readonly key = '${value.name.toLowerCase()}'  to it`,
+    )
+  }
+  const [, registry] = found
+  registry.register(key, value as never)
+  return [`${registry.kind} ${key}`]
+}
+
+let loadersRegistered = false
+
+async function registerLoaders(): Promise<void> {
+  if (loadersRegistered) return
+  loadersRegistered = true
+  const index = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href
+  const hooks = `export const resolve = (name, context, next) =>
+    name === 'vissl' ? { url: ${JSON.stringify(index)}, shortCircuit: true } : next(name, context)`
+  register(`data:text/javascript,${encodeURIComponent(hooks)}`)
+  await import('@oxc-node/core/register')
+}

@@ -1,0 +1,46 @@
+import type { Task } from './task.ts'
+
+/** The moments of training at which hooks are called, in the order of one step. */
+export const hookEvents = [
+  'onStart',
+  'onPhaseStart',
+  'onForward',
+  'onLossAndMeter',
+  'onBackward',
+  'onUpdate',
+  'onStep',
+  'onPhaseEnd',
+  'onStop',
+  'onEnd',
+] as const
+
+export type HookEvent = (typeof hookEvents)[number]
+
+/**
+ * Something that is done beside training: logging, saving, checking, a loss's own bookkeeping. Hooks run in the order
+ * of their registration. Events inside a step are synchronous; tensors made there live until the step's end.
+ */
+export interface Hook {
+  /** How messages call it. */
+  readonly name: string
+  /** Once, before the first phase. */
+  onStart?(task: Task): void | Promise<void>
+  /** Before the first batch of an epoch of training or testing. */
+  onPhaseStart?(task: Task): void | Promise<void>
+  /** After the model's forward, before the loss; `task.step.output` is set. */
+  onForward?(task: Task): void
+  /** After the loss; `task.step.loss` is set. */
+  onLossAndMeter?(task: Task): void
+  /** After the backward pass, before the update. */
+  onBackward?(task: Task): void
+  /** After the optimizer's update. */
+  onUpdate?(task: Task): void
+  /** After every step of either kind, outside of its scope. */
+  onStep?(task: Task): void | Promise<void>
+  /** After the last batch of a phase. */
+  onPhaseEnd?(task: Task): void | Promise<void>
+  /** When a stop was asked for, after the step in progress; training ends after it. */
+  onStop?(task: Task): void | Promise<void>
+  /** After the last phase. */
+  onEnd?(task: Task): void | Promise<void>
+}
