@@ -115,26 +115,18 @@ function describeInner(schema: z.ZodType): string {
 }
 
 function describeNumber(schema: z.ZodNumber): string {
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = schema._zod.bag as Record<
-    string,
-    number | undefined
-  >
-  const bounded = (value: number | undefined): value is number =>
-    value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER
-  const limits = [
-    ...(bounded(exclusiveMinimum)
-      ? [`above ${exclusiveMinimum}`]
-      : bounded(minimum)
-        ? [`of at least ${minimum}`]
-        : []),
-    ...(bounded(exclusiveMaximum)
-      ? [`below ${exclusiveMaximum}`]
-      : bounded(maximum)
-        ? [`of at most ${maximum}`]
-        : []),
-  ]
-  const kind = schema.format?.includes('int') ? 'a whole number' : 'a number'
-  return [kind, limits.join(' and ')].filter((part) => part !== '').join(' ')
+  const limits: string[] = []
+  const { minValue: low, maxValue: high } = schema
+  if (isLimit(low)) limits.push(`${schema.safeParse(low).success ? 'of at least' : 'above'} ${low}`)
+  if (isLimit(high)) limits.push(`${schema.safeParse(high).success ? 'of at most' : 'below'} ${high}`)
+  return [
+    schema.isInt ? 'a whole number' : 'a number',
+    ...(limits.length > 0 ? [limits.join(' and ')] : []),
+  ].join(' ')
+}
+
+function isLimit(value: number | null): value is number {
+  return value !== null && Math.abs(value) < Number.MAX_SAFE_INTEGER
 }
 
 /** A value as it is shown in a message. */

@@ -1,0 +1,108 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { ExitCode, VisslError } from '../errors.ts'
+import { type Arguments, lastValue } from './arguments.ts'
+import type { Command } from './command.ts'
+
+export const train: Command = {
+  usage: '[FOLDER] [config=NAME] [+config/GROUP=NAME …] [config.KEY=VALUE …] [OPTIONS]',
+  description:
+    'Trains as a configuration says, or on a folder of images with settings chosen for this machine. Results go to\n' +
+    'runs/NAME-N, or to config.CHECKPOINT.DIR.',
+  options: [
+    {
+      name: 'plugin',
+      takes: 'many',
+      value: 'FILE',
+      description: 'a module whose exported parts can be named; may be repeated',
+    },
+    {
+      name: 'resume',
+      takes: 'optional',
+      value: 'PATH',
+      implied: 'auto',
+      description:
+        'go on with a run: its folder, a checkpoint, or auto (the newest run of this configuration)',
+    },
+    { name: 'dry-run', takes: 'flag', description: 'say what would be done and stop' },
+  ],
+  examples: [
+    ['vissl train config=quickstart', 'SimCLR on Fashion-MNIST'],
+    ['vissl train ./my-photos', 'your own images'],
+    ['vissl train config=quickstart config.OPTIMIZER.num_epochs=5', 'with a value of your own'],
+    ['vissl train config=quickstart --resume', 'go on where the last run stopped'],
+    [
+      'vissl train config=quickstart --plugin ./my-loss.ts config.LOSS.name=my_loss',
+      'with a loss of your own',
+    ],
+  ],
+
+  async run(args, terminal) {
+    const { cwd, stdout, stderr } = terminal
+    const folder = folderOf(args, cwd)
+    const plugins = (args.options.get('plugin') ?? []).map((file) => pluginOf(file, cwd))
+    const resume = lastValue(args, 'resume')
+    const { composeConfig } = await import('../config/index.ts')
+    const composed = composeConfig({
+      config: folder === undefined ? undefined : 'folder',
+      overrides: args.overrides,
+      cwd,
+    })
+    const { config, origins, configName, configPath, warnings } = composed
+    if (folder !== undefined) {
+      Object.assign(config.DATA.TRAIN, {
+        DATA_SOURCES: ['disk_folder'],
+        DATA_PATHS: [folder],
+        LABEL_SOURCES: [],
+      })
+      const origin = { kind: 'override', text: args.positional[0]! } as const
+      for (const key of ['DATA_SOURCES', 'DATA_PATHS', 'LABEL_SOURCES'])
+        origins.set(`config.DATA.TRAIN.${key}`, origin)
+    }
+    const { runTraining } = await import('../launch/run.ts')
+    return runTraining({
+      config,
+      origins,
+      configName,
+      configPath,
+      warnings,
+      plugins,
+      resume: resume === undefined || resume === 'auto' ? resume : resolve(cwd, resume),
+      dryRun: args.options.has('dry-run'),
+      folder,
+      commandLine: ['vissl', 'train', ...args.raw],
+      cwd,
+      stdout,
+      stderr,
+    })
+  },
+}
+
+/** The folder of images on the command line, absolute. */
+function folderOf(args: Arguments, cwd: string): string | undefined {
+  const [given, extra] = args.positional
+  if (given === undefined) return undefined
+  if (extra !== undefined) {
+    throw new VisslError(ExitCode.usage, `unexpected argument ${extra}`, 'one folder can be trained on')
+  }
+  if (/^config[./]/.test(given))
+    throw new VisslError(ExitCode.usage, `${given} has no value`, `write  ${given}=VALUE`)
+  const path = resolve(cwd, given)
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) {
+    throw new VisslError(
+      ExitCode.data,
+      `there is no folder ${given}`,
+      'give a folder of images, or choose a configuration: vissl train config=quickstart',
+    )
+  }
+  if (!stat.isDirectory())
+    throw new VisslError(ExitCode.data, `${given} is a file`, 'give the folder it is in')
+  return path
+}
+
+function pluginOf(file: string, cwd: string): string {
+  const path = resolve(cwd, file)
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return path
+  throw new VisslError(ExitCode.usage, `there is no plug-in ${file}`, 'give the path of a .ts or .js module')
+}

@@ -1,0 +1,137 @@
+import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { stringify } from 'yaml'
+import { fileError, writeFileWhole } from './files.ts'
+import { FileLog } from './log.ts'
+import { MetricsFile, PhaseMetricsFile } from './metrics.ts'
+import type { RunInfo } from './run-info.ts'
+
+/** Which folder a run gets. */
+export interface RunFolderRequest {
+  /** The folder itself; made where it is missing, gone on with where it exists. */
+  readonly dir?: string | undefined
+  /** Without `dir`: the folder is `runs/NAME-N` with the next free N. Slashes become dashes. */
+  readonly name: string
+  readonly cwd: string
+}
+
+/**
+ * The folder of a run: `log.txt`, `metrics.jsonl`, `metrics.json`, `train_config.yaml`, `run.json` and checkpoints.
+ * Files are opened when they are first used.
+ */
+export class RunFolder {
+  /** Absolute. */
+  readonly path: string
+  #log: FileLog | undefined
+  #metrics: MetricsFile | undefined
+  #phases: PhaseMetricsFile | undefined
+
+  private constructor(path: string) {
+    this.path = path
+  }
+
+  /** @throws VisslError (environment) when the folder cannot be made or written to */
+  static create(request: RunFolderRequest): RunFolder {
+    const { dir, name, cwd } = request
+    const path = dir === undefined ? nextFree(resolve(cwd, 'runs'), name) : ensure(resolve(cwd, dir))
+    return RunFolder.open(path)
+  }
+
+  /** An existing folder. @throws VisslError (environment) when it cannot be written to */
+  static open(path: string): RunFolder {
+    try {
+      accessSync(path, constants.W_OK | constants.X_OK)
+    } catch (error) {
+      throw fileError('write to', path, error)
+    }
+    return new RunFolder(resolve(path))
+  }
+
+  /** The newest `runs/NAME-N`, or `undefined` when there is none. */
+  static latest(name: string, cwd: string): string | undefined {
+    const runs = resolve(cwd, 'runs')
+    const number = highest(runs, slug(name))
+    return number === 0 ? undefined : join(runs, `${slug(name)}-${number}`)
+  }
+
+  get name(): string {
+    return basename(this.path)
+  }
+
+  file(...names: string[]): string {
+    return join(this.path, ...names)
+  }
+
+  /** A folder within; made where it is missing. */
+  folder(name: string): string {
+    return ensure(join(this.path, name))
+  }
+
+  get log(): FileLog {
+    this.#log ??= new FileLog(this.file('log.txt'))
+    return this.#log
+  }
+
+  get metrics(): MetricsFile {
+    this.#metrics ??= new MetricsFile(this.file('metrics.jsonl'))
+    return this.#metrics
+  }
+
+  get phaseMetrics(): PhaseMetricsFile {
+    this.#phases ??= new PhaseMetricsFile(this.file('metrics.json'))
+    return this.#phases
+  }
+
+  /** Writes `train_config.yaml`: the configuration in force, as a file that `config=` accepts. */
+  writeConfig(config: object): void {
+    const text = stringify({ config }, { version: '1.1', lineWidth: 110, aliasDuplicateObjects: false })
+    writeFileWhole(this.file('train_config.yaml'), `# @package _global_\n${text}`)
+  }
+
+  /** Writes `run.json`. */
+  writeInfo(info: RunInfo): void {
+    writeFileWhole(this.file('run.json'), `${JSON.stringify(info, null, 2)}\n`)
+  }
+
+  close(): void {
+    this.#log?.close()
+    this.#metrics?.close()
+    this.#phases?.close()
+  }
+}
+
+function ensure(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true })
+  } catch (error) {
+    throw fileError('make the folder', path, error)
+  }
+  return path
+}
+
+function slug(name: string): string {
+  return name.replaceAll(/[^\w.-]+/g, '-').replaceAll(/^[-.]+|-+$/g, '') || 'run'
+}
+
+function highest(runs: string, name: string): number {
+  if (!existsSync(runs)) return 0
+  const numbers = readdirSync(runs).map((entry) => {
+    const rest = entry.startsWith(`${name}-`) ? entry.slice(name.length + 1) : ''
+    return /^\d+$/.test(rest) ? Number(rest) : 0
+  })
+  return Math.max(0, ...numbers)
+}
+
+/** Takes the number by making the folder, so that two runs started together get different ones. */
+function nextFree(runs: string, name: string): string {
+  ensure(runs)
+  for (let number = highest(runs, slug(name)) + 1; ; number++) {
+    const path = join(runs, `${slug(name)}-${number}`)
+    try {
+      mkdirSync(path)
+      return path
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw fileError('make the folder', path, error)
+    }
+  }
+}
