@@ -33,15 +33,44 @@ pub fn gaussian_blur(image: &mut Image, sigma: f64) {
     let kernel = box_for(sigma as f32);
     let bytes = image.row_bytes();
     let mut target = vec![0u8; image.data.len()];
+    let mut padded = Vec::new();
     for _ in 0..PASSES {
         for (from, to) in image.data.chunks_exact(bytes).zip(target.chunks_exact_mut(bytes)) {
-            lines(from, to, image.width, image.channels, &kernel);
+            match image.channels {
+                1 => row::<1>(from, to, &kernel, &mut padded),
+                _ => row::<3>(from, to, &kernel, &mut padded),
+            }
         }
         std::mem::swap(&mut image.data, &mut target);
     }
     for _ in 0..PASSES {
         lines(&image.data, &mut target, image.height, bytes, &kernel);
         std::mem::swap(&mut image.data, &mut target);
+    }
+}
+
+/// One box blur along a row of pixels. `padded` is scratch memory.
+fn row<const C: usize>(from: &[u8], to: &mut [u8], kernel: &Box24, padded: &mut Vec<u8>) {
+    let border = kernel.reach + 1;
+    padded.clear();
+    (0..border).for_each(|_| padded.extend_from_slice(&from[..C]));
+    padded.extend_from_slice(from);
+    (0..border).for_each(|_| padded.extend_from_slice(&from[from.len() - C..]));
+    let mut sums = [0u32; C];
+    for pixel in padded[..(2 * kernel.reach + 1) * C].chunks_exact(C) {
+        sums.iter_mut()
+            .zip(pixel)
+            .for_each(|(sum, value)| *sum += u32::from(*value));
+    }
+    let leaving = padded.chunks_exact(C);
+    let entering = padded[(2 * kernel.reach + 1) * C..].chunks_exact(C);
+    let after = padded[(2 * kernel.reach + 2) * C..].chunks_exact(C);
+    for (((out, leaving), entering), after) in to.chunks_exact_mut(C).zip(leaving).zip(entering).zip(after) {
+        for lane in 0..C {
+            sums[lane] = sums[lane] + u32::from(entering[lane]) - u32::from(leaving[lane]);
+            let ends = u32::from(leaving[lane]) + u32::from(after[lane]);
+            out[lane] = ((sums[lane] * kernel.inner + ends * kernel.outer + (1 << 23)) >> 24) as u8;
+        }
     }
 }
 

@@ -67,9 +67,14 @@ pub fn adjust_saturation(image: &mut Image, factor: f64) {
 pub fn adjust_hue(image: &mut Image, factor: f64) {
     if image.channels == 3 {
         let shift = (factor * 255.0) as i32 as u8;
+        let sectors = sectors();
         for rgb in image.data.chunks_exact_mut(3) {
             let [hue, saturation, value] = to_hsv(rgb[0], rgb[1], rgb[2]);
-            rgb.copy_from_slice(&from_hsv(hue.wrapping_add(shift), saturation, value));
+            rgb.copy_from_slice(&from_hsv(
+                sectors[usize::from(hue.wrapping_add(shift))],
+                saturation,
+                value,
+            ));
         }
     }
 }
@@ -100,7 +105,8 @@ fn to_hsv(r: u8, g: u8, b: u8) -> [u8; 3] {
     } else {
         (4.0 + f64::from(gc) - f64::from(rc)) as f32
     };
-    let hue = ((f64::from(sector) / 6.0 + 1.0) % 1.0) as f32;
+    let turn = f64::from(sector) / 6.0 + 1.0;
+    let hue = (if turn >= 1.0 { turn - 1.0 } else { turn }) as f32;
     let saturation = range / f32::from(max);
     [
         (f64::from(hue) * 255.0) as u8,
@@ -109,19 +115,25 @@ fn to_hsv(r: u8, g: u8, b: u8) -> [u8; 3] {
     ]
 }
 
-fn from_hsv(hue: u8, saturation: u8, value: u8) -> [u8; 3] {
+/// The sector (0..5) of every 8-bit hue and how far into it the hue lies.
+fn sectors() -> [(u8, f64); 256] {
+    std::array::from_fn(|hue| {
+        let turn = hue as f64 * 6.0 / 255.0;
+        (turn.floor() as u8 % 6, f64::from((turn - turn.floor()) as f32))
+    })
+}
+
+fn from_hsv((sector, fraction): (u8, f64), saturation: u8, value: u8) -> [u8; 3] {
     if saturation == 0 {
         return [value; 3];
     }
-    let turn = f64::from(f32::from(hue)) * 6.0 / 255.0;
-    let sector = turn.floor();
-    let fraction = f64::from((turn - sector) as f32);
     let strength = f64::from((f64::from(saturation) / 255.0) as f32);
-    let level = |part: f64| (f64::from(value) * (1.0 - part)).round().clamp(0.0, 255.0) as u8;
+    // Never negative and at most 255, so adding a half and cutting rounds.
+    let level = |part: f64| (f64::from(value) * (1.0 - part) + 0.5) as u8;
     let p = level(strength);
     let q = level(f64::from((strength * fraction) as f32));
     let t = level(strength * (1.0 - fraction));
-    match sector as u8 % 6 {
+    match sector {
         0 => [value, t, p],
         1 => [q, value, p],
         2 => [p, value, t],
