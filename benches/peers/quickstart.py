@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     for name, default in dict(
         epochs=3, seed=0, threads=2, workers=2, batch=256, lr=0.1, temperature=0.2, crop_min=0.4, jitter=0.5,
-        width=16, hidden=128, output=64, warmup=0.1, weight_decay=1e-4,
+        width=16, hidden=128, output=64, images=60_000, warmup=0.1, weight_decay=1e-4,
     ).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     args = parser.parse_args()
@@ -96,7 +96,7 @@ def main() -> None:
         "untrained": accuracy(),
     }
     loader = DataLoader(
-        TwoViews(images, args), args.batch, shuffle=True, drop_last=True, num_workers=args.workers,
+        TwoViews(images[: args.images], args), args.batch, shuffle=True, drop_last=True, num_workers=args.workers,
         persistent_workers=args.workers > 0,
     )
     optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9, weight_decay=args.weight_decay)
