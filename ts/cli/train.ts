@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { ExitCode, VisslError } from '../errors.ts'
+import { styleFor } from '../logging/style.ts'
 import { type Arguments, lastValue } from './arguments.ts'
 import type { Command } from './command.ts'
+import { extensionsOf } from './extensions.ts'
 
 export const train: Command = {
   usage: '[FOLDER] [config=NAME] [+config/GROUP=NAME …] [config.KEY=VALUE …] [OPTIONS]',
@@ -37,43 +39,37 @@ export const train: Command = {
     ],
   ],
 
-  async run(args, terminal) {
-    const { cwd, stdout, stderr } = terminal
+  async run(args, { cwd, stdout, stderr, env }) {
     const folder = folderOf(args, cwd)
     const plugins = (args.options.get('plugin') ?? []).map((file) => pluginOf(file, cwd))
     const resume = lastValue(args, 'resume')
     const { composeConfig } = await import('../config/index.ts')
-    const composed = composeConfig({
+    const { config, origins, configName, warnings } = composeConfig({
       config: folder === undefined ? undefined : 'folder',
       overrides: args.overrides,
       cwd,
+      extensions: await extensionsOf(plugins),
     })
-    const { config, origins, configName, configPath, warnings } = composed
+    const { yellow } = styleFor(stderr, env)
+    for (const warning of warnings) stderr.write(`${yellow('!')} ${warning}\n`)
     if (folder !== undefined) {
       Object.assign(config.DATA.TRAIN, {
         DATA_SOURCES: ['disk_folder'],
         DATA_PATHS: [folder],
         LABEL_SOURCES: [],
       })
-      const origin = { kind: 'override', text: args.positional[0]! } as const
-      for (const key of ['DATA_SOURCES', 'DATA_PATHS', 'LABEL_SOURCES'])
-        origins.set(`config.DATA.TRAIN.${key}`, origin)
     }
     const { runTraining } = await import('../launch/run.ts')
     return runTraining({
       config,
       origins,
-      configName,
-      configPath,
-      warnings,
-      plugins,
+      folder,
+      name: configName === 'folder' && folder !== undefined ? basename(folder) : basename(configName),
       resume: resume === undefined || resume === 'auto' ? resume : resolve(cwd, resume),
       dryRun: args.options.has('dry-run'),
-      folder,
       commandLine: ['vissl', 'train', ...args.raw],
       cwd,
-      stdout,
-      stderr,
+      output: stdout,
     })
   },
 }

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { didYouMean, ExitCode, VisslError } from '../errors.ts'
 import { parseYaml, type YamlFile } from './yaml.ts'
@@ -18,24 +18,19 @@ export function isGroup(group: string, dirs: readonly string[]): boolean {
 }
 
 /**
- * Finds and reads option `name` of a group: the file `GROUP/NAME.yaml` of the first search folder that has it.
+ * Finds and reads option `name` of a group: the file `GROUP/NAME.yaml` of the first search folder that has it. A name
+ * that begins with `./`, `../` or `/` is the path of a file.
  *
  * @param group `config`, `config/pretrain/simclr/models`
  * @param name may hold slashes and may end in `.yaml`
  * @throws VisslError that lists what there is
  */
 export function loadOption(group: string, name: string, dirs: readonly string[], cwd: string): YamlFile {
+  if (/^\.{0,2}\//.test(name)) return loadPath(group, name, cwd)
   const stem = name.replace(/\.yaml$/, '')
-  if (stem.split('/').includes('..') || stem.startsWith('/')) {
-    throw new VisslError(
-      ExitCode.usage,
-      `${group}=${name} leaves the folders of configurations`,
-      'give a path below configs/config, such as config=pretrain/simclr/simclr_8node_resnet',
-    )
-  }
   for (const dir of dirs) {
     const file = join(dir, group, `${stem}.yaml`)
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) continue
+    if (!isFile(file)) continue
     const shown = relative(cwd, file)
     return parseYaml(
       readFileSync(file, 'utf8'),
@@ -43,6 +38,20 @@ export function loadOption(group: string, name: string, dirs: readonly string[],
     )
   }
   throw missing(group, stem, dirs)
+}
+
+function loadPath(group: string, name: string, cwd: string): YamlFile {
+  const file = [resolve(cwd, name), resolve(cwd, `${name}.yaml`)].find(isFile)
+  if (file !== undefined) return parseYaml(readFileSync(file, 'utf8'), name)
+  throw new VisslError(
+    ExitCode.usage,
+    `there is no configuration file ${name}`,
+    `correct the path in ${group}=${name}`,
+  )
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
 }
 
 function missing(group: string, name: string, dirs: readonly string[]): VisslError {
