@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     dtype,
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     torch_file::TorchFile,
     tree::{Node, Storage, Tensor, Tree, Value, contiguous_strides},
 };
@@ -196,6 +196,12 @@ fn hex_to_big(text: &str) -> Option<Value> {
     if negative {
         negate(&mut bytes);
     }
+    // The sign's byte is needed only where the highest bit says otherwise.
+    if let [.., below, sign] = bytes[..]
+        && (below & 0x80 != 0) == (sign & 0x80 != 0)
+    {
+        bytes.pop();
+    }
     Some(Value::BigInt(bytes.into()))
 }
 
@@ -211,7 +217,7 @@ fn negate(bytes: &mut [u8]) {
 /// The tree that JSON text describes, and for each of its storages the buffer that holds it.
 ///
 /// # Errors
-/// Text that does not follow the form, shapes that do not fit their buffers, nesting deeper than 512.
+/// Text that does not follow the form, unknown dtypes, shapes that do not fit their buffers.
 pub fn to_tree(text: &str, buffers: &[&[u8]]) -> Result<(Tree, Vec<usize>)> {
     let bad = |what: &str| {
         Error::usage(
@@ -242,8 +248,6 @@ pub fn to_tree(text: &str, buffers: &[&[u8]]) -> Result<(Tree, Vec<usize>)> {
         nodes: built,
         storages: builder.storages,
     };
-    tree.check_depth(512)
-        .map_err(|why| Error::new(Kind::Usage, why, "store a flatter value without cycles"))?;
     Ok((tree, builder.of))
 }
 

@@ -4,9 +4,9 @@ use std::io::Cursor;
 
 use vissl_checkpoint::{
     json,
-    pickle::{Limits, decode},
+    pickle::{Limits, decode, encode},
     torch_file::read_from,
-    tree::{Node, Value},
+    tree::{Node, Tree, Value},
     zip,
 };
 
@@ -202,5 +202,35 @@ fn damaged_records_are_found_by_their_checksum() {
             .expect_err("damaged")
             .message
             .contains("checksum")
+    );
+}
+
+#[test]
+fn cycles_are_not_written() {
+    let nodes = vec![
+        Node::List(vec![Value::Node(1)]),
+        Node::Tuple(vec![Value::Node(0)]),
+    ];
+    let tree = Tree {
+        root: Value::Node(0),
+        nodes,
+        storages: Vec::new(),
+    };
+    assert!(
+        encode(&tree)
+            .expect_err("must be refused")
+            .message
+            .contains("holds itself")
+    );
+    let tree = Tree {
+        root: Value::Node(7),
+        nodes: Vec::new(),
+        storages: Vec::new(),
+    };
+    assert!(
+        encode(&tree)
+            .expect_err("must be refused")
+            .message
+            .contains("no node 7")
     );
 }

@@ -1,6 +1,6 @@
 use std::{collections::HashMap, sync::Arc};
 
-use super::{construct, opcode as op};
+use super::{MAX_DEPTH, construct, opcode as op};
 use crate::{
     error::{Error, Kind, Result},
     tree::{Node, Object, Tree, Value},
@@ -21,7 +21,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             values: 20_000_000,
-            depth: 512,
+            depth: MAX_DEPTH,
             int_bytes: 65_536,
         }
     }

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::opcode as op;
+use super::{MAX_DEPTH, opcode as op};
 use crate::{
     error::{Error, Result},
     tree::{Node, Tensor, Tree, Value, contiguous_strides},
@@ -16,8 +16,10 @@ enum Task<'t> {
 /// their storages, bytes are latin1 text. A node that is referred to twice is written once.
 ///
 /// # Errors
-/// Objects and classes outside the closed set, and strings or integers beyond the format's limits.
+/// Cycles and nesting beyond [`MAX_DEPTH`], objects and classes outside the closed set, and strings or integers beyond the format's limits.
 pub fn encode(tree: &Tree) -> Result<Vec<u8>> {
+    tree.check_depth(MAX_DEPTH)
+        .map_err(|why| Error::usage(why, "store a flatter value without cycles"))?;
     let mut encoder = Encoder {
         tree,
         out: vec![op::PROTO, 2],

@@ -8,3 +8,6 @@ mod opcode;
 
 pub use decode::{Limits, decode};
 pub use encode::encode;
+
+/// Containers inside containers, in both directions.
+pub const MAX_DEPTH: usize = 512;
