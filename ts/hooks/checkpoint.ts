@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { iterationName, phaseName, pointLink } from '../checkpoint/names.ts'
 import { saveTorchFile } from '../checkpoint/torch-file.ts'
 import { captureState } from '../checkpoint/training-state.ts'
-import type { Logger } from '../logging/index.ts'
+import type { Log } from '../logging/index.ts'
 import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 
@@ -10,10 +10,10 @@ import type { Task } from '../train/task.ts'
 export class CheckpointHook implements Hook {
   readonly name = 'checkpoint'
   readonly #folder: string
-  readonly #log: Logger
+  readonly #log: Log
 
   /** @param folder where the files go, created by the caller */
-  constructor(folder: string, log: Logger) {
+  constructor(folder: string, log: Log) {
     this.#folder = folder
     this.#log = log
   }

@@ -68,6 +68,9 @@ function registerPart(value: unknown): string[] {
   return [`${registry.kind} ${key}`]
 }
 
+/** Strips the types of plug-ins; the package has no declarations for this entry. */
+const OXC_REGISTER: string = '@oxc-node/core/register'
+
 let loadersRegistered = false
 
 async function registerLoaders(): Promise<void> {
@@ -77,5 +80,5 @@ async function registerLoaders(): Promise<void> {
   const hooks = `export const resolve = (name, context, next) =>
     name === 'vissl' ? { url: ${JSON.stringify(index)}, shortCircuit: true } : next(name, context)`
   register(`data:text/javascript,${encodeURIComponent(hooks)}`)
-  await import('@oxc-node/core/register')
+  await import(OXC_REGISTER)
 }

@@ -60,6 +60,8 @@ export class Task implements Progress {
   stepCount = 0
   /** Loss times rows of every batch of the phase. */
   losses: number[] = []
+  /** Rows of those batches together. */
+  rows = 0
   step: StepState = undefined as never
   /** Milliseconds that the last step took, and that it waited for its batch. */
   readonly clock = { wait: 0, step: 0 }
@@ -116,6 +118,7 @@ export class Task implements Progress {
   advancePhase(): void {
     this.phaseIdx++
     this.losses = []
+    this.rows = 0
     for (const meter of this.meters) meter.reset()
     if (this.train) this.trainPhaseIdx++
     this.model.train(this.train)

@@ -35,7 +35,9 @@ function forwardAndLoss(task: Task, input: Tensor, target: Tensor): Tensor {
     )
   }
   task.step.loss = loss.item()
-  task.losses.push(task.step.loss * batchRows(target))
+  const rows = target.shape[0] ?? 1
+  task.losses.push(task.step.loss * rows)
+  task.rows += rows
   for (const meter of task.meters) meter.update(Array.isArray(output) ? output : [output], target)
   task.notify('onLossAndMeter')
   return loss
@@ -51,5 +53,3 @@ function trainOn(task: Task, input: Tensor, target: Tensor): void {
   task.notify('onUpdate')
   task.numUpdates += task.globalBatchSize
 }
-
-const batchRows = (target: Tensor): number => target.shape[0] ?? 1

@@ -1,0 +1,67 @@
+import { existsSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { newestCheckpoint } from '../checkpoint/names.ts'
+import type { Config } from '../config/index.ts'
+import { ExitCode, VisslError } from '../errors.ts'
+import { RunFolder } from '../logging/index.ts'
+
+/** Where a run writes, and what it goes on from. */
+export interface RunPlace {
+  readonly folder: RunFolder
+  /** Where checkpoints go. */
+  readonly checkpoints: string
+  /** The checkpoint to go on from; undefined for a new run. */
+  readonly resumeFrom: string | undefined
+}
+
+export interface PlaceRequest {
+  readonly name: string
+  /** Whether `CHECKPOINT.DIR` was given. */
+  readonly isDirSet: boolean
+  /** A checkpoint, a run folder, or `auto` for the newest run of this name. */
+  readonly resume: string | undefined
+  readonly cwd: string
+}
+
+const CHECKPOINTS = 'checkpoints'
+
+/**
+ * Chooses the run folder and the checkpoint. With `CHECKPOINT.DIR` that is the folder, its `.torch` files lie at its
+ * top, and it resumes by itself (`AUTO_RESUME`); otherwise each run gets `runs/NAME-N` and resumes only when asked.
+ *
+ * @throws VisslError when there is nothing to resume from or the folder cannot be written
+ */
+export function placeRun(config: Config, { name, isDirSet, resume, cwd }: PlaceRequest): RunPlace {
+  const { DIR, AUTO_RESUME } = config.CHECKPOINT
+  if (isDirSet) {
+    const folder = RunFolder.create({ dir: DIR, name, cwd })
+    const wanted = resume === undefined || resume === 'auto' ? undefined : checkpointAt(resolve(cwd, resume))
+    const resumeFrom = wanted ?? (AUTO_RESUME || resume === 'auto' ? newestCheckpoint(folder.path) : undefined)
+    return { folder, checkpoints: folder.path, resumeFrom }
+  }
+  if (resume === undefined) {
+    const folder = RunFolder.create({ name, cwd })
+    return { folder, checkpoints: folder.folder(CHECKPOINTS), resumeFrom: undefined }
+  }
+  const latest = resume === 'auto' ? RunFolder.latest(name, cwd) : resolve(cwd, resume)
+  if (latest === undefined) {
+    throw new VisslError(ExitCode.usage, `there is no run of ${name} to resume in ${join(cwd, 'runs')}`, 'leave --resume out')
+  }
+  const resumeFrom = checkpointAt(latest)
+  const parent = dirname(resumeFrom)
+  const folder = RunFolder.open(basename(parent) === CHECKPOINTS ? dirname(parent) : parent)
+  return { folder, checkpoints: parent, resumeFrom }
+}
+
+/** The checkpoint that a path means: the file itself, or the newest of a run folder. */
+function checkpointAt(path: string): string {
+  if (!existsSync(path)) {
+    throw new VisslError(ExitCode.data, `there is no ${path} to resume from`, 'give a .torch file or a run folder')
+  }
+  if (!statSync(path).isDirectory()) return path
+  const found = newestCheckpoint(join(path, CHECKPOINTS)) ?? newestCheckpoint(path)
+  if (found === undefined) {
+    throw new VisslError(ExitCode.data, `${path} holds no checkpoint`, 'give a .torch file, or train anew')
+  }
+  return found
+}

@@ -1,0 +1,157 @@
+import { relative } from 'node:path'
+import { restoreState } from '../checkpoint/training-state.ts'
+import { type Config, inferConfig, type Origins, originOf } from '../config/index.ts'
+import { computeThreads, libtorchVersion } from '../engine/index.ts'
+import { ExitCode } from '../errors.ts'
+import { CheckpointHook } from '../hooks/checkpoint.ts'
+import { KnnHook } from '../hooks/knn.ts'
+import { NanCheckHook } from '../hooks/nan-check.ts'
+import { PhaseMetricsHook } from '../hooks/phase-metrics.ts'
+import { ProgressHook } from '../hooks/progress.ts'
+import { ConsoleLog, formatDuration, formatMillions, type Output, Progress, runInfo, styleFor, TeeLog } from '../logging/index.ts'
+import type { Hook } from '../train/hook.ts'
+import type { Task } from '../train/task.ts'
+import { runPhases } from '../train/trainer.ts'
+import { buildTask, usesChannelsLast } from './build-task.ts'
+import { provideDatasets } from './datasets.ts'
+import { fitFolder } from './folder.ts'
+import { placeRun, type RunPlace } from './resume.ts'
+import { stopOnSignals } from './signals.ts'
+import { knnTable } from './summary.ts'
+
+/** What `vissl train` asks for. */
+export interface TrainingRequest {
+  /** Composed and checked, nothing inferred yet. */
+  readonly config: Config
+  readonly origins: Origins
+  /** Name of the run: the configuration's or the folder's. */
+  readonly name: string
+  /** A folder of images to choose settings for. */
+  readonly folder: string | undefined
+  /** `auto`, a checkpoint or a run folder. */
+  readonly resume: string | undefined
+  /** Build and check everything, train nothing. */
+  readonly dryRun: boolean
+  readonly commandLine: readonly string[]
+  readonly cwd: string
+  readonly output: Output
+}
+
+/**
+ * Trains as the configuration says, in this process.
+ *
+ * @throws VisslError for everything a user can mend; `Stopped` after a signal
+ */
+export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
+  const { output, cwd, folder, origins, commandLine, name } = request
+  const screen = new ConsoleLog(output)
+  const say = (message: string) => screen.info(message)
+  output.write(`${styleFor(output).bold(commandLine.join(' '))}\n`)
+  const fitted = folder === undefined ? request.config : await fitFolder(request.config, origins, say)
+  const config = await provideDatasets(inferConfig(fitted, { origins }), say)
+  const task = buildTask(config)
+  describeTask(task, screen)
+  if (request.dryRun) {
+    screen.info(`dry run: ${task.phases.length} phases and ${task.maxIteration} steps would follow; nothing was written`)
+    return ExitCode.ok
+  }
+  const isDirSet = originOf(origins, 'config.CHECKPOINT.DIR').kind !== 'default'
+  const place = placeRun(config, { name, isDirSet, resume: request.resume, cwd })
+  try {
+    return await train(task, place, { ...request, config: fitted }, screen)
+  } finally {
+    task.trainLoader?.stop()
+    task.testLoader?.stop()
+    place.folder.close()
+  }
+}
+
+async function train(
+  task: Task,
+  { folder, checkpoints, resumeFrom }: RunPlace,
+  request: TrainingRequest,
+  screen: ConsoleLog,
+): Promise<ExitCode> {
+  const { config } = task
+  const started = new Date()
+  const log = new TeeLog(folder.log, screen)
+  const shown = relative(request.cwd, folder.path) || '.'
+  folder.writeConfig(request.config)
+  const info = runInfo({
+    name: request.name,
+    command: request.commandLine,
+    cwd: request.cwd,
+    seed: config.SEED_VALUE,
+    config: request.name,
+    device: 'cpu',
+    versions: { libtorch: libtorchVersion() },
+    started,
+  })
+  folder.writeInfo(info)
+  if (resumeFrom !== undefined) {
+    task.resumeAt(restoreState(resumeFrom, task))
+    task.lastCheckpoint = resumeFrom
+    log.info(`resumed from ${resumeFrom} at step ${task.iteration}`)
+    if (task.phaseIdx + 1 >= task.phases.length) {
+      log.info('this run is finished; train anew with another folder, or raise config.OPTIMIZER.num_epochs')
+      return ExitCode.ok
+    }
+  }
+  const progress = new Progress({ output: request.output, log: folder.log, frequency: config.LOG_FREQUENCY, rolling: config.ROLLING_BTIME_FREQ })
+  const hooks: Hook[] = [new PhaseMetricsHook(folder), new ProgressHook(progress, folder)]
+  if (config.HOOKS.CHECK_NAN) hooks.push(new NanCheckHook())
+  hooks.push(new CheckpointHook(checkpoints, folder.log))
+  const knn = config.EVALUATION.KNN.ENABLED
+    ? new KnnHook(config, usesChannelsLast(config), (record) => {
+        progress.clear()
+        log.info(`kNN ${record.top1.toFixed(1)} %  ${record.what}`)
+        folder.metrics.write({ type: 'knn', ...record, epoch: record.epoch ?? null })
+      })
+    : undefined
+  if (knn !== undefined) hooks.push(knn)
+
+  const restoreSignals = stopOnSignals(task, (message) => progress.print(`  ${message}`))
+  let exitCode: ExitCode = ExitCode.internal
+  try {
+    await runPhases(task, hooks)
+    exitCode = ExitCode.ok
+  } catch (error) {
+    progress.clear()
+    folder.log.error((error as Error).message)
+    exitCode = (error as { exitCode?: ExitCode }).exitCode ?? ExitCode.internal
+    throw error
+  } finally {
+    restoreSignals()
+    folder.writeInfo({ ...info, finished: new Date().toISOString(), exitCode })
+  }
+  const table = knn === undefined ? '' : knnTable(knn.records)
+  if (table !== '') screen.info(`\n${table}\n`)
+  log.info(`done in ${formatDuration((Date.now() - started.getTime()) / 1000)}`)
+  reportImages(task, log)
+  screen.info(`${shown}/  ├ ${relative(folder.path, task.lastCheckpoint ?? checkpoints)}   ├ metrics.jsonl   ├ log.txt`)
+  screen.info('next:  vissl train ./your-photos   ·   vissl config show config=quickstart')
+  return ExitCode.ok
+}
+
+function reportImages(task: Task, log: TeeLog): void {
+  const failures = task.trainLoader?.failures ?? []
+  if (failures.length === 0) return
+  log.warn(`${failures.length} images could not be decoded and were replaced by gray ones:`)
+  for (const { name, reason } of failures.slice(0, 10)) log.warn(`  ${name}: ${reason}`)
+}
+
+function describeTask(task: Task, log: ConsoleLog): void {
+  const { config, model, trainLoader } = task
+  const info = (trainLoader ?? task.testLoader)!.info
+  const parameters = model.parameters().reduce((sum, parameter) => sum + parameter.numel, 0)
+  const { BATCHSIZE_PER_REPLICA } = config.DATA.TRAIN
+  log.info(
+    `data     ${config.DATA.TRAIN.DATASET_NAMES[0] ?? config.DATA.TRAIN.DATA_SOURCES[0]}, ${info.samples.toLocaleString('en')} images` +
+      (info.skipped.length > 0 ? ` (${info.skipped.length} files skipped: ${info.skipped[0]!.path}, …)` : ''),
+  )
+  log.info(`model    ${config.MODEL.TRUNK.NAME}, ${formatMillions(parameters)} parameters     loss  ${config.LOSS.name}`)
+  log.info(
+    `machine  batch ${BATCHSIZE_PER_REPLICA}, ${config.DATA.NUM_DATALOADER_WORKERS} loader threads, ${computeThreads()} compute threads`,
+  )
+  log.info(`plan     ${task.trainPhases} epochs of ${trainLoader?.batches ?? 0} steps`)
+}
