@@ -53,21 +53,13 @@ export function buildTask(config: Config): Task {
 }
 
 function splitLoader(config: Config, splitName: 'TRAIN' | 'TEST'): Loader {
-  const loader = createLoader({
+  return createLoader({
     split: config.DATA[splitName],
     splitName,
     workers: config.DATA.NUM_DATALOADER_WORKERS,
     seed: config.SEED_VALUE,
     channelsLast: usesChannelsLast(config),
   })
-  if (loader.batches === 0) {
-    throw new VisslError(
-      ExitCode.usage,
-      `${loader.info.samples} images do not fill one batch of ${config.DATA[splitName].BATCHSIZE_PER_REPLICA}`,
-      `set config.DATA.${splitName}.BATCHSIZE_PER_REPLICA=${Math.max(2, loader.info.samples)} or lower, or DROP_LAST=false`,
-    )
-  }
-  return loader
 }
 
 function requireOneCpuProcess(config: Config): void {

@@ -35,6 +35,8 @@ export interface TrainingRequest {
   readonly commandLine: readonly string[]
   readonly cwd: string
   readonly output: Output
+  /** Hooks of the caller's own, called after the built-in ones. */
+  readonly hooks?: readonly Hook[]
 }
 
 /**
@@ -50,19 +52,19 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
   const fitted = folder === undefined ? request.config : await fitFolder(request.config, origins, say)
   const config = await provideDatasets(inferConfig(fitted, { origins }), say)
   const task = buildTask(config)
-  describeTask(task, screen)
-  if (request.dryRun) {
-    screen.info(`dry run: ${task.phases.length} phases and ${task.maxIteration} steps would follow; nothing was written`)
-    return ExitCode.ok
-  }
-  const isDirSet = originOf(origins, 'config.CHECKPOINT.DIR').kind !== 'default'
-  const place = placeRun(config, { name, isDirSet, resume: request.resume, cwd })
+  let place: RunPlace | undefined
   try {
+    describeTask(task, screen)
+    if (request.dryRun) {
+      say(`dry run: ${task.phases.length} phases and ${task.maxIteration} steps would follow; nothing was written`)
+      return ExitCode.ok
+    }
+    const isDirSet = originOf(origins, 'config.CHECKPOINT.DIR').kind !== 'default'
+    place = placeRun(config, { name, isDirSet, resume: request.resume, cwd })
     return await train(task, place, { ...request, config: fitted }, screen)
   } finally {
-    task.trainLoader?.stop()
-    task.testLoader?.stop()
-    place.folder.close()
+    task.free()
+    place?.folder.close()
   }
 }
 
@@ -109,6 +111,7 @@ async function train(
       })
     : undefined
   if (knn !== undefined) hooks.push(knn)
+  hooks.push(...(request.hooks ?? []))
 
   const restoreSignals = stopOnSignals(task, (message) => progress.print(`  ${message}`))
   let exitCode: ExitCode = ExitCode.internal

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Tensor, tensor, TensorBuffer } from '../engine/index.ts'
+import { type Tensor, TensorBuffer, tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { functional } from '../nn/index.ts'
 import { Loss, losses } from './loss.ts'

@@ -1,9 +1,16 @@
 import { ops, Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
-import { compareStates, type LoadReport, Module, ModuleList, parseParams, type StateDict } from '../nn/index.ts'
+import {
+  compareStates,
+  type LoadReport,
+  Module,
+  ModuleList,
+  parseParams,
+  type StateDict,
+} from '../nn/index.ts'
 import { type Head, type HeadInput, heads } from './head.ts'
 import { HeadChain, runChain } from './heads/chain.ts'
-import { type ModelInput, modelParams, type ModelParams } from './params.ts'
+import { type ModelInput, type ModelParams, modelParams } from './params.ts'
 import { type Trunk, trunks } from './trunk.ts'
 
 /** One tensor of images, the crops of a multi-crop batch, or a map of inputs by key. */
@@ -91,7 +98,10 @@ export class SslModel extends Module {
     for (const group of groupCrops(crops, this.config.SINGLE_PASS_EVERY_CROP)) {
       const features = this.trunk.call(group.length === 1 ? group[0]! : ops.cat(group, 0), names)
       if (features.length !== 1) {
-        throw new VisslError(ExitCode.usage, `multi-crop batches need one trunk feature, got ${features.length}`)
+        throw new VisslError(
+          ExitCode.usage,
+          `multi-crop batches need one trunk feature, got ${features.length}`,
+        )
       }
       outputs.push(features[0]!)
     }
@@ -128,7 +138,8 @@ export class SslModel extends Module {
     }
     const names = new Set(this.config.NON_TRAINABLE_PARAMS)
     if (names.size === 0) return
-    for (const [name, parameter] of this.namedParameters()) if (names.has(name)) parameter.requiresGrad = false
+    for (const [name, parameter] of this.namedParameters())
+      if (names.has(name)) parameter.requiresGrad = false
   }
 
   /** The state in the two parts that checkpoints hold; the tensors are the model's own. */

@@ -19,14 +19,20 @@ export const modelParams = z.looseObject({
         .describe('heads as [name, parameters]; a list of such pairs is one head made of a chain'),
       BATCHNORM_EPS: z.number().positive().default(1e-5).describe('eps of batch normalisation in heads'),
       BATCHNORM_MOMENTUM: z.number().default(0.1).describe('momentum of batch normalisation in heads'),
-      PARAMS_MULTIPLIER: z.number().default(1).describe('factor on freshly initialised linear layers of mlp heads'),
+      PARAMS_MULTIPLIER: z
+        .number()
+        .default(1)
+        .describe('factor on freshly initialised linear layers of mlp heads'),
     })
     .prefault({}),
   INPUT_TYPE: z
     .enum(['rgb', 'bgr', 'lab'])
     .default('rgb')
     .describe('channels the trunk is given: bgr reverses them inside, lab keeps the first'),
-  SINGLE_PASS_EVERY_CROP: z.boolean().default(false).describe('one trunk pass for each crop of a multi-crop batch'),
+  SINGLE_PASS_EVERY_CROP: z
+    .boolean()
+    .default(false)
+    .describe('one trunk pass for each crop of a multi-crop batch'),
   MULTI_INPUT_HEAD_MAPPING: z
     .array(z.tuple([z.string(), z.array(z.string())]))
     .default([])

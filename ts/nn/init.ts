@@ -98,7 +98,8 @@ function rejectUniform(tensor: Tensor, mean: number, std: number, a: number, b: 
 function normalCdf(x: number): number {
   const z = Math.abs(x) / Math.SQRT2
   const t = 1 / (1 + 0.3275911 * z)
-  const series = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
+  const series =
+    t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
   const erf = 1 - series * Math.exp(-z * z)
   return 0.5 * (1 + Math.sign(x) * erf)
 }

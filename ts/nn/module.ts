@@ -1,4 +1,4 @@
-import { noGrad, Parameter, scope, Tensor, TensorBuffer } from '../engine/index.ts'
+import { noGrad, Parameter, scope, type Tensor, TensorBuffer } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 
 /** Called after a module's forward; a returned value replaces the output. */
@@ -182,7 +182,8 @@ export abstract class Module {
     const report = compareStates(own, state)
     const { missing, unexpected, mismatched } = report
     const problems = mismatched.map(
-      ({ name, expected, got }) => `${name} has shape [${got.join(', ')}], the model needs [${expected.join(', ')}]`,
+      ({ name, expected, got }) =>
+        `${name} has shape [${got.join(', ')}], the model needs [${expected.join(', ')}]`,
     )
     if (options.strict !== false) {
       if (missing.length > 0) problems.push(`missing: ${shorten(missing)}`)
@@ -232,7 +233,8 @@ export function compareStates(own: Readonly<StateDict>, state: Readonly<StateDic
     }
     const expected = target.shape
     const got = source.shape
-    if (expected.length === got.length && expected.every((size, i) => size === got[i])) report.loaded.push(name)
+    if (expected.length === got.length && expected.every((size, i) => size === got[i]))
+      report.loaded.push(name)
     else report.mismatched.push({ name, expected, got })
   }
   for (const name of Object.keys(state)) if (!Object.hasOwn(own, name)) report.unexpected.push(name)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { internal, ops, type Parameter, type Tensor } from '../engine/index.ts'
 import { aligned, layoutOf, StateTensors } from './layout.ts'
-import { Optimizer, type ParamGroup, type ParamGroupInput, type ParameterState } from './optimizer.ts'
+import { Optimizer, type ParameterState, type ParamGroup, type ParamGroupInput } from './optimizer.ts'
 import { optimizers } from './registry.ts'
 
 const adamParams = z.object({
@@ -71,9 +71,13 @@ export class Adam extends Optimizer {
   protected override stateOf(param: Parameter): ParameterState | undefined {
     const step = this.#steps.get(param)
     if (step === undefined) return undefined
-    const state: ParameterState = { step, exp_avg: this.#mean.get(param)!, exp_avg_sq: this.#square.get(param)! }
+    const state: ParameterState = {
+      step,
+      exp_avg: this.#mean.get(param)!,
+      exp_avg_sq: this.#square.get(param)!,
+    }
     const largest = this.#largest.get(param)
-    if (largest !== undefined) state['max_exp_avg_sq'] = largest
+    if (largest !== undefined) state.max_exp_avg_sq = largest
     return state
   }
 

@@ -6,7 +6,11 @@ import type { Optimizer, OptimizerState, ParamGroup } from './optimizer.ts'
 export const larcParams = z.object({
   clip: z.boolean().default(false).describe('cap the rate at the scheduled one instead of scaling it'),
   eps: z.number().min(0).default(1e-8).describe('added to the denominator'),
-  trust_coefficient: z.number().min(0).default(0.001).describe('how far a step may go relative to the weights'),
+  trust_coefficient: z
+    .number()
+    .min(0)
+    .default(0.001)
+    .describe('how far a step may go relative to the weights'),
 })
 
 /**

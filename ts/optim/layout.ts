@@ -35,7 +35,10 @@ export function checkSameShape(param: Tensor, other: Tensor, what: string): void
   const expected = param.shape
   const got = other.shape
   if (expected.length === got.length && expected.every((size, i) => size === got[i])) return
-  throw new VisslError(ExitCode.data, `${what} has shape [${got.join(', ')}], its parameter [${expected.join(', ')}]`)
+  throw new VisslError(
+    ExitCode.data,
+    `${what} has shape [${got.join(', ')}], its parameter [${expected.join(', ')}]`,
+  )
 }
 
 /**

@@ -16,7 +16,10 @@ export class LearningRates {
   readonly #schedules: { readonly lr: Schedule; readonly lr_head: Schedule }
 
   /** Sets every group's rate for the very start of training. */
-  constructor(groups: readonly ScheduledGroup[], schedules: { lr: Schedule; lr_head?: Schedule | undefined }) {
+  constructor(
+    groups: readonly ScheduledGroup[],
+    schedules: { lr: Schedule; lr_head?: Schedule | undefined },
+  ) {
     this.#groups = groups
     this.#schedules = { lr: schedules.lr, lr_head: schedules.lr_head ?? schedules.lr }
     this.#update(0, undefined)

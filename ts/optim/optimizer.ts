@@ -104,7 +104,9 @@ export abstract class Optimizer {
    */
   loadStateDict(saved: OptimizerState): void {
     const expected = this.groups.map((group) => group.params.length)
-    const got = saved.param_groups.map((group) => (Array.isArray(group['params']) ? group['params'].length : -1))
+    const got = saved.param_groups.map((group) =>
+      Array.isArray(group.params) ? group.params.length : -1,
+    )
     if (expected.join() !== got.join()) {
       throw new VisslError(
         ExitCode.data,
@@ -114,7 +116,7 @@ export abstract class Optimizer {
     }
     const pairs: [Parameter, ParameterState][] = []
     for (const [g, group] of this.groups.entries()) {
-      const ids = saved.param_groups[g]!['params'] as number[]
+      const ids = saved.param_groups[g]!.params as number[]
       for (const [i, param] of group.params.entries()) {
         const own = saved.state[ids[i]!]
         if (own !== undefined) pairs.push([param, own])

@@ -10,7 +10,11 @@ export const paramGroupParams = z.object({
   regularize_bias: z.boolean().default(true).describe('decay biases of the heads'),
   head_optimizer_params: z
     .object({
-      weight_decay: z.number().min(0).optional().describe('weight decay of the heads; the trunk’s unless given'),
+      weight_decay: z
+        .number()
+        .min(0)
+        .optional()
+        .describe('weight decay of the heads; the trunk’s unless given'),
     })
     .prefault({}),
 })
@@ -26,7 +30,8 @@ export const paramGroupParams = z.object({
  * Biases of the trunk's convolutions and linear layers are always decayed, as in VISSL 0.1.5.
  */
 export function paramGroups(model: Module, params: z.input<typeof paramGroupParams> = {}): ParamGroupInput[] {
-  const { weight_decay, regularize_bn, regularize_bias, head_optimizer_params } = paramGroupParams.parse(params)
+  const { weight_decay, regularize_bn, regularize_bias, head_optimizer_params } =
+    paramGroupParams.parse(params)
   const lists = { trunk: [[], []], head: [[], []] } as Record<'trunk' | 'head', [Parameter[], Parameter[]]>
   const remaining: Parameter[] = []
   const seen = new Set<Parameter>()

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Parameter, Tensor } from '../engine/index.ts'
 import { StateTensors } from './layout.ts'
-import { Optimizer, type ParamGroup, type ParamGroupInput, type ParameterState } from './optimizer.ts'
+import { Optimizer, type ParameterState, type ParamGroup, type ParamGroupInput } from './optimizer.ts'
 import { optimizers } from './registry.ts'
 
 const rmspropParams = z.object({
@@ -10,7 +10,10 @@ const rmspropParams = z.object({
   weight_decay: z.number().min(0).default(1e-4),
   alpha: z.number().min(0).default(0.99).describe('share kept of the running mean of squared gradients'),
   eps: z.number().min(0).default(1e-8).describe('added to the denominator'),
-  centered: z.boolean().default(false).describe('divide by the standard deviation instead of the root mean square'),
+  centered: z
+    .boolean()
+    .default(false)
+    .describe('divide by the standard deviation instead of the root mean square'),
 })
 
 /** RMSprop (Hinton 2012), PyTorch's definition: eps is added after the square root. */
@@ -35,7 +38,10 @@ export class RmsProp extends Optimizer {
     for (const [i, param] of params.entries()) {
       const own = grads[i]!
       const grad = group.weightDecay === 0 ? own : own.add(param, { alpha: group.weightDecay })
-      const square = this.#square.zeros(param).mul_(alpha).addcmul_(grad, grad, { value: 1 - alpha })
+      const square = this.#square
+        .zeros(param)
+        .mul_(alpha)
+        .addcmul_(grad, grad, { value: 1 - alpha })
       let scale = square
       if (centered) {
         const mean = this.#mean.zeros(param).lerp_(grad, 1 - alpha)
@@ -56,8 +62,8 @@ export class RmsProp extends Optimizer {
     const state: ParameterState = { step, square_avg: this.#square.get(param)! }
     const buffer = this.#momentum.get(param)
     const mean = this.#mean.get(param)
-    if (buffer !== undefined) state['momentum_buffer'] = buffer
-    if (mean !== undefined) state['grad_avg'] = mean
+    if (buffer !== undefined) state.momentum_buffer = buffer
+    if (mean !== undefined) state.grad_avg = mean
     return state
   }
 

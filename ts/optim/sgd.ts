@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { internal, type Parameter, type Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { aligned, layoutOf, StateTensors } from './layout.ts'
-import { Optimizer, type ParamGroup, type ParamGroupInput, type ParameterState } from './optimizer.ts'
+import { Optimizer, type ParameterState, type ParamGroup, type ParamGroupInput } from './optimizer.ts'
 import { optimizers } from './registry.ts'
 
 const sgdParams = z.object({

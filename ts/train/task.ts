@@ -141,6 +141,17 @@ export class Task implements Progress {
     return start
   }
 
+  /** Ends the loaders and frees parameters, buffers and the optimizer's state. */
+  free(): void {
+    this.trainLoader?.stop()
+    this.testLoader?.stop()
+    this.optimizer.free()
+    for (const module of [this.model, this.loss]) {
+      for (const [, parameter] of module.namedParameters()) parameter.free()
+      for (const [, buffer] of module.namedBuffers()) buffer.free()
+    }
+  }
+
   /** Asks for an end after the step in progress. */
   requestStop(reason: string, exitCode: ExitCode): void {
     this.stopRequest ??= { reason, exitCode }

@@ -1,5 +1,5 @@
 import type { Tensor } from '../../engine/index.ts'
-import { type Conv2dOptions, Conv2d, Module, Sequential, type TensorModule } from '../../nn/index.ts'
+import { type Conv2d, type Conv2dOptions, Module, Sequential, type TensorModule } from '../../nn/index.ts'
 
 /** Makes the normalisation layer for a number of channels. */
 export type NormFactory = (channels: number) => TensorModule

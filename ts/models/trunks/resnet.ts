@@ -16,10 +16,18 @@ import {
 import type { ModelParams } from '../params.ts'
 import { type FeaturePlan, planFeatures, runBlocks, Trunk, trunks } from '../trunk.ts'
 import { inputChannels, prepareInput } from './input.ts'
-import { BasicBlock, type BlockClass, Bottleneck, type ConvFactory, type NormFactory } from './resnet-blocks.ts'
+import {
+  BasicBlock,
+  type BlockClass,
+  Bottleneck,
+  type ConvFactory,
+  type NormFactory,
+} from './resnet-blocks.ts'
 import { StandardizedConv2d } from './standardized-conv.ts'
 
-const DEPTHS: Readonly<Record<number, { block: BlockClass; counts: readonly [number, number, number, number] }>> = {
+const DEPTHS: Readonly<
+  Record<number, { block: BlockClass; counts: readonly [number, number, number, number] }>
+> = {
   18: { block: BasicBlock, counts: [2, 2, 2, 2] },
   34: { block: BasicBlock, counts: [3, 4, 6, 3] },
   50: { block: Bottleneck, counts: [3, 4, 6, 3] },
@@ -56,7 +64,10 @@ const resnetParams = z.object({
   GROUPS: z.number().int().positive().default(1).describe('groups of the 3×3 convolutions (ResNeXt)'),
   WIDTH_PER_GROUP: z.number().int().positive().default(64).describe('width of a group in a bottleneck'),
   ZERO_INIT_RESIDUAL: z.boolean().default(false).describe('accepted and without effect, as in VISSL'),
-  LAYER4_STRIDE: z.union([z.literal(1), z.literal(2)]).default(2).describe('stride of the last stage'),
+  LAYER4_STRIDE: z
+    .union([z.literal(1), z.literal(2)])
+    .default(2)
+    .describe('stride of the last stage'),
   STEM: z
     .enum(['imagenet', 'small', 'small_stride2'])
     .default('imagenet')
@@ -118,13 +129,15 @@ export class ResNet extends Trunk {
       const stack: TensorModule[] = []
       for (let i = 0; i < count; i++) {
         const stride = i === 0 ? strides[stage]! : 1
-        stack.push(new block({ inChannels, planes, stride, width: middle, groups: params.GROUPS, conv, norm }))
+        stack.push(
+          new block({ inChannels, planes, stride, width: middle, groups: params.GROUPS, conv, norm }),
+        )
         inChannels = planes * block.expansion
       }
       blocks[`layer${stage + 1}`] = new Sequential(stack)
     }
-    blocks['avgpool'] = new AdaptiveAvgPool2d(1)
-    blocks['flatten'] = new Flatten(1)
+    blocks.avgpool = new AdaptiveAvgPool2d(1)
+    blocks.flatten = new Flatten(1)
     this._feature_blocks = new Sequential(blocks)
     this.outChannels = inChannels
     this.#order = Object.keys(blocks)

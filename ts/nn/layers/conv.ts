@@ -33,7 +33,9 @@ export class Conv2d extends Layer {
     super()
     const groups = options.groups ?? 1
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      throw new RangeError(`${groups} groups do not divide ${inChannels} input and ${outChannels} output channels`)
+      throw new RangeError(
+        `${groups} groups do not divide ${inChannels} input and ${outChannels} output channels`,
+      )
     }
     this.#stride = pair(options.stride ?? 1)
     this.#padding = pair(options.padding ?? 0)

@@ -23,7 +23,7 @@ export function createSchedule(params: ScheduleParams, context: ScheduleContext)
  */
 export function buildScheduler(params: ScheduleParams, numEpochs: number): Schedule {
   const at = createSchedule(params, { numEpochs })
-  const interval = params['update_interval'] ?? schedulers.get(params.name).defaultInterval
+  const interval = params.update_interval ?? schedulers.get(params.name).defaultInterval
   const updateInterval = updateIntervalSchema.safeParse(interval)
   if (!updateInterval.success) {
     throw new VisslError(

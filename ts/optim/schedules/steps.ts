@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ExitCode, VisslError } from '../../errors.ts'
-import { checkBelowOne } from './simple.ts'
 import { defineSchedule, SLACK } from './schedule.ts'
+import { checkBelowOne } from './simple.ts'
 
 const values = z.array(z.number()).min(1)
 
