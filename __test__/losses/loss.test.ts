@@ -8,7 +8,9 @@ import { functional } from '../../ts/nn/index.ts'
 /** Alignment and uniformity (Wang & Isola 2020, arXiv:2005.10242). */
 class AlignmentUniformity extends Loss {
   static readonly key = 'alignment_uniformity'
-  static readonly params = z.object({ t: z.number().positive().default(2).describe('uniformity temperature') })
+  static readonly params = z.object({
+    t: z.number().positive().default(2).describe('uniformity temperature'),
+  })
 
   override forward(embeddings: Tensor): Tensor {
     const [a, b] = functional.normalize(embeddings).chunk(2) as [Tensor, Tensor]

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { manualSeed, ops, scope, stats, type Tensor } from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
-import { buildLoss, SimclrInfoNceLoss } from '../../ts/losses/index.ts'
+import { buildLoss, type SimclrInfoNceLoss } from '../../ts/losses/index.ts'
 import { load, readNpz } from '../nn/npz.ts'
 import { distance, flat } from '../nn/numbers.ts'
 
@@ -39,7 +39,7 @@ for (const [name, row] of Object.entries(golden)) {
         const expected = Number(arrays.get(`${name}/loss${suffix}`)!.data[0])
         t.true(Math.abs(value.item() - expected) <= tolerance * Math.max(1, Math.abs(expected)), dtype)
         const gradient = arrays.get(`${name}/grad_input${suffix}`)!.data
-        const largest = Math.max(...Array.from(gradient, (v) => Math.abs(Number(v))))
+        const largest = Math.max(...Array.from(gradient as Float64Array, Math.abs))
         if (largest < 1e-6) t.true(flat(input.grad!).every((v) => Math.abs(v) < 1e-6))
         else t.true(distance(flat(input.grad!), gradient) < tolerance * 10, `gradient ${dtype}`)
       }
@@ -72,7 +72,11 @@ test('the gradient equals finite differences', (t) => {
 
 test('very sharp temperatures stay finite', (t) => {
   manualSeed(1)
-  using loss = build({ name: 'simclr_info_nce_loss', temperature: 0.001, buffer_params: { embedding_dim: 5 } })
+  using loss = build({
+    name: 'simclr_info_nce_loss',
+    temperature: 0.001,
+    buffer_params: { embedding_dim: 5 },
+  })
   scope(() => {
     const input = ops.randn([6, 5])
     input.requiresGrad = true
@@ -95,7 +99,9 @@ test('wrong sizes and settings are named', (t) => {
   })
   const bad = () => build({ name: 'simclr_info_nce_loss', temperature: -1 })
   t.regex(t.throws(bad, { instanceOf: VisslError })!.message, /temperature/)
-  t.throws(() => build({ name: 'simclr_info_nce_loss', buffer_params: { world_size: 2 } }), { instanceOf: VisslError })
+  t.throws(() => build({ name: 'simclr_info_nce_loss', buffer_params: { world_size: 2 } }), {
+    instanceOf: VisslError,
+  })
 })
 
 test('repeated calls keep no tensor', (t) => {

@@ -13,7 +13,9 @@ interface Row {
   value_before_any_update: Record<string, unknown>
   error?: { message: string }
 }
-const rows: Row[] = JSON.parse(readFileSync(new URL('../golden/meters/accuracy_list.json', import.meta.url), 'utf8'))
+const rows: Row[] = JSON.parse(
+  readFileSync(new URL('../golden/meters/accuracy_list.json', import.meta.url), 'utf8'),
+)
 const arrays = readNpz('meters/accuracy_list.npz')
 
 /** `{"__dict__": [[key, value], …]}` stands for a dictionary whose keys are not strings. */

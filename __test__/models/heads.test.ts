@@ -38,7 +38,9 @@ for (const row of rows.filter((each) => !EXTENSIONS.has(each.case))) {
     )
     scope(() => {
       head.loadStateDict(
-        Object.fromEntries(Object.keys(state).map((name) => [name, load(arrays, `${row.case}/state/${name}`)])),
+        Object.fromEntries(
+          Object.keys(state).map((name) => [name, load(arrays, `${row.case}/state/${name}`)]),
+        ),
       )
       const input = load(arrays, `${row.case}/input`)
       if (row.forward_error) {
@@ -63,10 +65,12 @@ test('what follows each linear layer, and the last one', (t) => {
     ['clf.0 Linear', 'clf.1 BatchNorm1d', 'clf.2 ReLU', 'clf.3 Linear', 'clf.4 BatchNorm1d', 'clf.5 ReLU'],
   )
   using bare = build({ dims: [4, 3, 2], use_relu: true, use_dropout: true, skip_last_layer_relu_bn: true })
-  t.deepEqual(
-    Array.from(bare.namedModules(), ([, module]) => module.constructor.name).slice(2),
-    ['Linear', 'ReLU', 'Dropout', 'Linear'],
-  )
+  t.deepEqual(Array.from(bare.namedModules(), ([, module]) => module.constructor.name).slice(2), [
+    'Linear',
+    'ReLU',
+    'Dropout',
+    'Linear',
+  ])
 })
 
 test('widths advance without ReLU, and a batch of one stays a batch', (t) => {
@@ -80,7 +84,10 @@ test('widths advance without ReLU, and a batch of one stays a batch', (t) => {
 })
 
 test('PARAMS_MULTIPLIER scales fresh linear layers', (t) => {
-  using head = build({ dims: [6, 4] }, { HEAD: { PARAMS: [['mlp', { dims: [6, 4] }]], PARAMS_MULTIPLIER: 0 } })
+  using head = build(
+    { dims: [6, 4] },
+    { HEAD: { PARAMS: [['mlp', { dims: [6, 4] }]], PARAMS_MULTIPLIER: 0 } },
+  )
   t.true(head.parameters().every((parameter) => flat(parameter).every((value) => value === 0)))
 })
 
@@ -89,5 +96,8 @@ test('mistyped parameters and unknown heads are named', (t) => {
   t.regex(error.message, /"use_rel" is not a known key \(did you mean use_relu/)
   t.throws(() => build({ dim: [1, 2] }), { instanceOf: VisslError })
   const config = { TRUNK: { NAME: 'resnet' }, HEAD: { PARAMS: [['mpl', {}]] } }
-  t.throws(() => buildHeads(modelParams.parse(config)), { instanceOf: VisslError, message: /did you mean mlp/ })
+  t.throws(() => buildHeads(modelParams.parse(config)), {
+    instanceOf: VisslError,
+    message: /did you mean mlp/,
+  })
 })

@@ -2,7 +2,15 @@ import test from 'ava'
 import { z } from 'zod'
 import { noGrad, ops, scope, stats, type Tensor } from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
-import { Head, type HeadInput, heads, type ModelInput, SslModel, Trunk, trunks } from '../../ts/models/index.ts'
+import {
+  Head,
+  type HeadInput,
+  heads,
+  type ModelInput,
+  SslModel,
+  Trunk,
+  trunks,
+} from '../../ts/models/index.ts'
 import { flat } from '../nn/numbers.ts'
 
 const TRUNK = {
@@ -34,8 +42,24 @@ test('full names and split state', (t) => {
 })
 
 test('one feature and several heads form a chain; chains nest in one head', (t) => {
-  using chain = build({ HEAD: { PARAMS: [['mlp', { dims: [32, 6] }], ['mlp', { dims: [6, 5] }]] } })
-  using nested = build({ HEAD: { PARAMS: [[['mlp', { dims: [32, 6] }], ['mlp', { dims: [6, 5] }]]] } })
+  using chain = build({
+    HEAD: {
+      PARAMS: [
+        ['mlp', { dims: [32, 6] }],
+        ['mlp', { dims: [6, 5] }],
+      ],
+    },
+  })
+  using nested = build({
+    HEAD: {
+      PARAMS: [
+        [
+          ['mlp', { dims: [32, 6] }],
+          ['mlp', { dims: [6, 5] }],
+        ],
+      ],
+    },
+  })
   t.deepEqual(Object.keys(nested.splitState().heads), [
     '0.0.clf.0.weight',
     '0.0.clf.0.bias',
@@ -44,19 +68,35 @@ test('one feature and several heads form a chain; chains nest in one head', (t) 
   ])
   scope(() => {
     const x = ops.randn([2, 3, 16, 16])
-    t.deepEqual(chain.call(x).map((y) => y.shape), [[2, 5]])
-    t.deepEqual(nested.call(x).map((y) => y.shape), [[2, 5]])
+    t.deepEqual(
+      chain.call(x).map((y) => y.shape),
+      [[2, 5]],
+    )
+    t.deepEqual(
+      nested.call(x).map((y) => y.shape),
+      [[2, 5]],
+    )
   })
 })
 
 test('several features: one head each, or an error', (t) => {
-  using model = build({ HEAD: { PARAMS: [['mlp', { dims: [32, 6] }], ['mlp', { dims: [32, 5] }]] } })
+  using model = build({
+    HEAD: {
+      PARAMS: [
+        ['mlp', { dims: [32, 6] }],
+        ['mlp', { dims: [32, 5] }],
+      ],
+    },
+  })
   scope(() => {
     const x = ops.randn([2, 3, 16, 16])
-    t.deepEqual(model.call(x, ['res5avg', 'flatten']).map((y) => y.shape), [
-      [2, 6],
-      [2, 5],
-    ])
+    t.deepEqual(
+      model.call(x, ['res5avg', 'flatten']).map((y) => y.shape),
+      [
+        [2, 6],
+        [2, 5],
+      ],
+    )
     t.throws(() => model.call(x, ['res4', 'res5avg', 'flatten']), { instanceOf: VisslError })
   })
 })
@@ -83,7 +123,12 @@ test('multi-crop: consecutive crops of equal width share a pass', (t) => {
 
 test('a map of inputs goes to the heads mapped to it', (t) => {
   using model = build({
-    HEAD: { PARAMS: [['mlp', { dims: [32, 8] }], ['mlp', { dims: [32, 4] }]] },
+    HEAD: {
+      PARAMS: [
+        ['mlp', { dims: [32, 8] }],
+        ['mlp', { dims: [32, 4] }],
+      ],
+    },
     MULTI_INPUT_HEAD_MAPPING: [
       ['data', ['flatten']],
       ['other', ['flatten']],
@@ -92,19 +137,33 @@ test('a map of inputs goes to the heads mapped to it', (t) => {
   scope(() => {
     const data = ops.randn([2, 3, 16, 16])
     const other = ops.randn([3, 3, 16, 16])
-    t.deepEqual(model.call({ other, data }).map((y) => y.shape), [
-      [2, 8],
-      [3, 4],
-    ])
+    t.deepEqual(
+      model.call({ other, data }).map((y) => y.shape),
+      [
+        [2, 8],
+        [3, 4],
+      ],
+    )
     t.throws(() => model.call({ data }), { instanceOf: VisslError })
   })
-  t.throws(() => build({ MULTI_INPUT_HEAD_MAPPING: [['a', []], ['b', []]] }), { instanceOf: VisslError })
+  t.throws(
+    () =>
+      build({
+        MULTI_INPUT_HEAD_MAPPING: [
+          ['a', []],
+          ['b', []],
+        ],
+      }),
+    { instanceOf: VisslError },
+  )
 })
 
 test('freezing', (t) => {
-  const trained = (settings: object) => {
+  const trained = (settings: Record<string, boolean>) => {
     using model = build({ FEATURE_EVAL_SETTINGS: settings })
-    return Array.from(model.namedParameters()).filter(([, p]) => p.requiresGrad).map(([name]) => name)
+    return Array.from(model.namedParameters())
+      .filter(([, p]) => p.requiresGrad)
+      .map(([name]) => name)
   }
   t.deepEqual(trained({ EVAL_MODE_ON: true, FREEZE_TRUNK_ONLY: true, FREEZE_TRUNK_AND_HEAD: true }), [
     'heads.0.clf.0.weight',
@@ -113,13 +172,20 @@ test('freezing', (t) => {
   t.deepEqual(trained({ EVAL_MODE_ON: true, FREEZE_TRUNK_AND_HEAD: true }), [])
   t.true(trained({ FREEZE_TRUNK_ONLY: true }).length > 2)
   using some = build({ NON_TRAINABLE_PARAMS: ['trunk._feature_blocks.conv1.weight', 'nope'] })
-  const frozen = Array.from(some.namedParameters()).filter(([, p]) => !p.requiresGrad).map(([name]) => name)
+  const frozen = Array.from(some.namedParameters())
+    .filter(([, p]) => !p.requiresGrad)
+    .map(([name]) => name)
   t.deepEqual(frozen, ['trunk._feature_blocks.conv1.weight'])
 })
 
 test('feature extraction returns the trunk’s features', (t) => {
   using model = build({ FEATURE_EVAL_SETTINGS: { EVAL_MODE_ON: true, EXTRACT_TRUNK_FEATURES_ONLY: true } })
-  scope(() => t.deepEqual(model.call(ops.randn([2, 3, 16, 16]), ['res5']).map((y) => y.shape), [[2, 32, 1, 1]]))
+  scope(() =>
+    t.deepEqual(
+      model.call(ops.randn([2, 3, 16, 16]), ['res5']).map((y) => y.shape),
+      [[2, 32, 1, 1]],
+    ),
+  )
 })
 
 test('a model leaves nothing behind but its outputs', (t) => {

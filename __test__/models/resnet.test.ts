@@ -8,7 +8,14 @@ type Input = Parameters<typeof ResNet.params.parse>[0]
 
 function shapes(params: Input, features: readonly string[] = [], size = 32): number[][] {
   using trunk = new ResNet(ResNet.params.parse(params))
-  return noGrad(() => scope(() => trunk.eval().call(ops.ones([1, 3, size, size]), features).map((x) => x.shape)))
+  return noGrad(() =>
+    scope(() =>
+      trunk
+        .eval()
+        .call(ops.ones([1, 3, size, size]), features)
+        .map((x) => x.shape),
+    ),
+  )
 }
 
 test('features: network order, request order when one repeats, unknown names', (t) => {
@@ -71,10 +78,15 @@ test('norms', (t) => {
     ['LayerNorm', {}],
     ['GroupNorm', { GROUPNORM_GROUPS: 2, STANDARDIZE_CONVOLUTIONS: true }],
   ] as const) {
-    using trunk = new ResNet(ResNet.params.parse({ DEPTH: 18, BASE_WIDTH: 4, STEM: 'small', NORM: norm, ...more }))
+    using trunk = new ResNet(
+      ResNet.params.parse({ DEPTH: 18, BASE_WIDTH: 4, STEM: 'small', NORM: norm, ...more }),
+    )
     t.is(Array.from(trunk.namedBuffers()).length, 0)
     scope(() => {
-      trunk.call(ops.randn([1, 3, 8, 8]))[0]!.sum().backward()
+      trunk
+        .call(ops.randn([1, 3, 8, 8]))[0]!
+        .sum()
+        .backward()
       t.truthy(trunk.parameters()[0]!.grad)
     })
     if (norm === 'LayerNorm') continue
@@ -100,7 +112,10 @@ test('training steps leave no tensors behind', (t) => {
   using trunk = new ResNet(ResNet.params.parse({ DEPTH: 18, BASE_WIDTH: 4, STEM: 'small_stride2' }))
   const step = () =>
     scope(() => {
-      trunk.call(ops.randn([2, 3, 16, 16]))[0]!.mean().backward()
+      trunk
+        .call(ops.randn([2, 3, 16, 16]))[0]!
+        .mean()
+        .backward()
       for (const parameter of trunk.parameters()) parameter.grad = null
     })
   step()

@@ -12,7 +12,9 @@ interface Row {
   train: number[][]
   running_mean_after: number[]
 }
-const rows: Row[] = JSON.parse(readFileSync(new URL('../golden/models/torchvision.json', import.meta.url), 'utf8'))
+const rows: Row[] = JSON.parse(
+  readFileSync(new URL('../golden/models/torchvision.json', import.meta.url), 'utf8'),
+)
 
 const settings: Record<string, object> = {
   resnet50: { DEPTH: 50 },

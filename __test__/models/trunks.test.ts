@@ -41,7 +41,8 @@ const rows = gunzipSync(readFileSync(new URL('../golden/models/trunks.jsonl.gz',
 /** Whether a tensor has the statistics of the golden, to `tolerance` of its largest values. */
 function matches(tensor: Tensor, stat: Stat, tolerance: number): string | undefined {
   const values = flat(tensor)
-  if (tensor.shape.join() !== stat.shape.join()) return `shape ${tensor.shape.join()}, not ${stat.shape.join()}`
+  if (tensor.shape.join() !== stat.shape.join())
+    return `shape ${tensor.shape.join()}, not ${stat.shape.join()}`
   const count = values.length
   const mean = values.reduce((sum, v) => sum + v, 0) / count
   const std = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / count)
@@ -52,7 +53,12 @@ function matches(tensor: Tensor, stat: Stat, tolerance: number): string | undefi
     ['std', std, stat.std, scale],
     ['l2', l2, stat.l2, stat.l2],
     ...stat.first16.map((v, i): [string, number, number, number] => [`first ${i}`, values[i]!, v, scale]),
-    ...stat.last4.map((v, i): [string, number, number, number] => [`last ${i}`, values[count - 4 + i]!, v, scale]),
+    ...stat.last4.map((v, i): [string, number, number, number] => [
+      `last ${i}`,
+      values[count - 4 + i]!,
+      v,
+      scale,
+    ]),
   ]
   const wrong = pairs.find(([, got, expected, unit]) => !(Math.abs(got - expected) <= tolerance * unit))
   return wrong && `${wrong[0]}: ${wrong[1]}, not ${wrong[2]}`
@@ -72,7 +78,10 @@ for (const row of rows) {
     const split = model.splitState()
     t.is(Object.keys(split.trunk).length, row.classy_state_top.model.trunk)
     t.is(Object.keys(split.heads).length, row.classy_state_top.model.heads)
-    t.is(model.parameters().reduce((sum, parameter) => sum + parameter.numel, 0), row.num_params)
+    t.is(
+      model.parameters().reduce((sum, parameter) => sum + parameter.numel, 0),
+      row.num_params,
+    )
     if (row.input_shape === undefined) return
     hashFill(model)
     noGrad(() =>
@@ -83,9 +92,11 @@ for (const row of rows) {
           const [got] = model.trunk.call(input, [feature])
           t.is(matches(got!, stat!, 1e-4), undefined, feature)
         }
-        if (row.output_eval) t.is(matches(model.call(input)[0]!, row.output_eval[0]!, 1e-4), undefined, 'evaluation')
+        if (row.output_eval)
+          t.is(matches(model.call(input)[0]!, row.output_eval[0]!, 1e-4), undefined, 'evaluation')
         model.train()
-        if (row.output_train) t.is(matches(model.call(input)[0]!, row.output_train[0]!, 2e-3), undefined, 'training')
+        if (row.output_train)
+          t.is(matches(model.call(input)[0]!, row.output_train[0]!, 2e-3), undefined, 'training')
       }),
     )
   })

@@ -45,7 +45,10 @@ function values(shape: readonly number[]): Float32Array {
 function fill(layer: nn.Module): void {
   for (const [k, parameter] of layer.parameters().entries()) {
     const { shape } = parameter
-    using source = tensor(values(shape).map((v) => v * 0.5 + 0.1 * k), { shape })
+    using source = tensor(
+      values(shape).map((v) => v * 0.5 + 0.1 * k),
+      { shape },
+    )
     noGrad(() => parameter.copy_(source))
   }
 }
@@ -102,7 +105,7 @@ test('layers leave nothing behind but their outputs', (t) => {
   const before = stats().tensors
   scope(() => {
     const x = tensor(values([2, 4, 7, 6]), { shape: [2, 4, 7, 6] })
-    using layer = new nn.Sequential([layers['conv']!(), new nn.ReLU({ inplace: true }), new nn.Flatten(1)])
+    using layer = new nn.Sequential([layers.conv!(), new nn.ReLU({ inplace: true }), new nn.Flatten(1)])
     const held = stats().tensors
     const y = layer.call(x)
     t.is(stats().tensors, held + 1)

@@ -1,5 +1,14 @@
 import test from 'ava'
-import { noGrad, ops, Parameter, scope, stats, type Tensor, TensorBuffer, tensor } from '../../ts/engine/index.ts'
+import {
+  noGrad,
+  ops,
+  Parameter,
+  scope,
+  stats,
+  type Tensor,
+  TensorBuffer,
+  tensor,
+} from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
 import { BatchNorm2d, Conv2d, Linear, Module, ModuleList, ReLU, Sequential } from '../../ts/nn/index.ts'
 import { flat } from './numbers.ts'
@@ -15,7 +24,11 @@ class Net extends Module {
   constructor() {
     super()
     this.scale = new Parameter(ops.ones([1]))
-    this.body = new Sequential({ conv: new Conv2d(1, 2, 3), bn: new BatchNorm2d(2), relu: new ReLU({ inplace: true }) })
+    this.body = new Sequential({
+      conv: new Conv2d(1, 2, 3),
+      bn: new BatchNorm2d(2),
+      relu: new ReLU({ inplace: true }),
+    })
     this.seen = new TensorBuffer(ops.zeros([]))
     this.scratch = new TensorBuffer(ops.zeros([2]), { persistent: false })
     this.list = new ModuleList([new Linear(2, 3), new Linear(3, 1)])
@@ -84,10 +97,10 @@ test('loadStateDict copies values and reports what does not fit', (t) => {
   const state = from.stateDict()
   const report = into.loadStateDict(state)
   t.is(report.loaded.length, 13)
-  t.deepEqual(flat(into.body.at('conv')!.stateDict()['weight']!), flat(state['body.conv.weight']!))
+  t.deepEqual(flat(into.body.at('conv')!.stateDict().weight!), flat(state['body.conv.weight']!))
 
   const { scale: _, ...rest } = state
-  const partial = { ...rest, extra: state['seen']! }
+  const partial = { ...rest, extra: state.seen! }
   const error = t.throws(() => into.loadStateDict(partial), { instanceOf: VisslError })
   t.regex(error.message, /missing: scale/)
   t.regex(error.message, /unexpected: extra/)
@@ -113,7 +126,10 @@ test('to converts in place and leaves integers alone', (t) => {
   t.is(state['body.bn.num_batches_tracked']!.dtype, 'int64')
   t.true(state['body.conv.weight']!.isContiguous('channels_last'))
   scope(() => {
-    net.call(ops.ones([2, 1, 5, 5], { dtype: 'float64' })).sum().backward()
+    net
+      .call(ops.ones([2, 1, 5, 5], { dtype: 'float64' }))
+      .sum()
+      .backward()
     t.is(scale.grad!.dtype, 'float64')
   })
 })
@@ -142,11 +158,16 @@ test('requiresGrad_ freezes', (t) => {
   using net = new Net()
   net.body.requiresGrad_(false)
   t.deepEqual(
-    Array.from(net.namedParameters()).filter(([, parameter]) => !parameter.requiresGrad).map(([name]) => name),
+    Array.from(net.namedParameters())
+      .filter(([, parameter]) => !parameter.requiresGrad)
+      .map(([name]) => name),
     ['body.conv.weight', 'body.conv.bias', 'body.bn.weight', 'body.bn.bias'],
   )
   scope(() => {
-    net.call(tensor(new Float32Array(50).fill(1), { shape: [2, 1, 5, 5] })).sum().backward()
+    net
+      .call(tensor(new Float32Array(50).fill(1), { shape: [2, 1, 5, 5] }))
+      .sum()
+      .backward()
     t.is(net.body.parameters()[0]!.grad, null)
   })
 })

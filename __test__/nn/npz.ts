@@ -41,7 +41,11 @@ function parseNpy(bytes: Buffer): NpyArray {
   const length = bytes[6] === 1 ? bytes.readUInt16LE(8) : bytes.readUInt32LE(8)
   const header = bytes.toString('latin1', headerAt, headerAt + length)
   const descr = /'descr': '([^']+)'/.exec(header)![1] as keyof typeof TYPES
-  const shape = /'shape': \(([^)]*)\)/.exec(header)![1]!.split(',').filter((size) => size.trim() !== '').map(Number)
+  const shape = /'shape': \(([^)]*)\)/
+    .exec(header)![1]!
+    .split(',')
+    .filter((size) => size.trim() !== '')
+    .map(Number)
   const body = new Uint8Array(bytes.subarray(headerAt + length))
   const Type = TYPES[descr]
   return { shape, data: new Type(body.buffer, 0, body.byteLength / Type.BYTES_PER_ELEMENT) }

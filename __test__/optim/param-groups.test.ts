@@ -42,11 +42,14 @@ for (const row of rows) {
 test('other modules form a fifth group that is decayed', (t) => {
   using model = new Sequential([new Linear(4, 4), new GroupNorm(1, 4)])
   const groups = paramGroups(model, { weight_decay: 0.1 })
-  t.deepEqual(groups.map((group) => [group.params.length, group.weightDecay]), [
-    [2, 0.1],
-    [0, 0],
-    [0, 0.1],
-    [0, 0],
-    [2, 0.1],
-  ])
+  t.deepEqual(
+    groups.map((group) => [group.params.length, group.weightDecay]),
+    [
+      [2, 0.1],
+      [0, 0],
+      [0, 0.1],
+      [0, 0],
+      [2, 0.1],
+    ],
+  )
 })

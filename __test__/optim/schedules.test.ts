@@ -59,7 +59,11 @@ for (const row of [...read('synthetic'), ...read('from_configs')]) {
     const check = (values: Values, schedule: { updateInterval: string; at(where: number): number }) => {
       t.is(schedule.updateInterval, values.update_interval)
       const wrong = values.values.findIndex((value, i) => !close(schedule.at(i / 200), value))
-      t.is(wrong, -1, `at ${wrong / 200}: ${wrong >= 0 ? `${schedule.at(wrong / 200)}, not ${values.values[wrong]}` : ''}`)
+      t.is(
+        wrong,
+        -1,
+        `at ${wrong / 200}: ${wrong >= 0 ? `${schedule.at(wrong / 200)}, not ${values.values[wrong]}` : ''}`,
+      )
       if (typeof values.at_where_1 === 'number') t.true(close(schedule.at(1), values.at_where_1))
       else if (values.at_where_1 !== undefined) t.throws(() => schedule.at(1), { instanceOf: VisslError })
     }
@@ -87,7 +91,10 @@ for (const row of [...read('synthetic'), ...read('from_configs')]) {
     const wrong = row.trace.lr.findIndex((value, i) => !close(trace[i]!, value))
     t.is(wrong, -1, `step ${wrong}: ${trace[wrong]}, not ${row.trace.lr[wrong]}`)
     if (Array.isArray(row.trace.lr_head)) {
-      t.is(row.trace.lr_head.findIndex((value, i) => !close(traceHead[i]!, value)), -1)
+      t.is(
+        row.trace.lr_head.findIndex((value, i) => !close(traceHead[i]!, value)),
+        -1,
+      )
     }
   })
 }
@@ -100,5 +107,8 @@ test('an unknown name lists the choices', (t) => {
 
 test('polynomial falls from the base value to zero', (t) => {
   const schedule = buildScheduler({ name: 'polynomial', base_value: 2, power: 2 }, 10)
-  t.deepEqual([0, 0.5, 1].map((where) => schedule.at(where)), [2, 0.5, 0])
+  t.deepEqual(
+    [0, 0.5, 1].map((where) => schedule.at(where)),
+    [2, 0.5, 0],
+  )
 })

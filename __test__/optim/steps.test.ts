@@ -66,7 +66,8 @@ for (const row of rows) {
       }
       const steps = row.lr_per_step.length
       for (let step = 0; step < steps; step++) {
-        for (const [name, parameter] of named) parameter.grad = load(arrays, `${row.case}/grad${step}/${name}`)
+        for (const [name, parameter] of named)
+          parameter.grad = load(arrays, `${row.case}/grad${step}/${name}`)
         for (const [g, group] of optimizer.groups.entries()) group.lr = row.lr_per_step[step]![g]!
         optimizer.step()
         for (const [name, parameter] of named) {
@@ -77,7 +78,9 @@ for (const row of rows) {
     })
     rates.beforeStep(0)
     t.deepEqual(
-      Object.fromEntries(Object.entries(optimizer.stateDict().state).map(([i, own]) => [i, Object.keys(own).sort()])),
+      Object.fromEntries(
+        Object.entries(optimizer.stateDict().state).map(([i, own]) => [i, Object.keys(own).sort()]),
+      ),
       Object.fromEntries(Object.entries(row.state_keys).map(([i, keys]) => [i, [...keys].sort()])),
     )
     optimizer.free()

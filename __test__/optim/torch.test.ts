@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { noGrad, ops, Parameter, scope, stats, type Tensor, tensor } from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
-import { Adam, AdamW, type Optimizer, type OptimizerState, type ParamGroupInput, RmsProp, Sgd } from '../../ts/optim/index.ts'
+import {
+  Adam,
+  AdamW,
+  type Optimizer,
+  type OptimizerState,
+  type ParamGroupInput,
+  RmsProp,
+  Sgd,
+} from '../../ts/optim/index.ts'
 import { distance, flat } from '../nn/numbers.ts'
 
 interface Row {
@@ -20,15 +28,19 @@ const make: Record<string, (groups: ParamGroupInput[]) => Optimizer> = {
   adam: (groups) => new Adam(groups, { lr: 0.1, weight_decay: 0.01 }),
   adamAmsgrad: (groups) => new Adam(groups, { lr: 0.1, betas: [0.8, 0.9], amsgrad: true, weight_decay: 0 }),
   adamw: (groups) => new AdamW(groups, { lr: 0.1, weight_decay: 0.05 }),
-  rmspropCentered: (groups) => new RmsProp(groups, { lr: 0.01, momentum: 0, centered: true, weight_decay: 0 }),
+  rmspropCentered: (groups) =>
+    new RmsProp(groups, { lr: 0.01, momentum: 0, centered: true, weight_decay: 0 }),
 }
 
 function values(shape: readonly number[], seed: number): Tensor {
   const count = shape.reduce((product, size) => product * size, 1)
   const step = Math.fround(0.37)
-  return tensor(Float32Array.from({ length: count }, (_, i) => Math.sin(Math.fround(Math.fround(i * step) + seed))), {
-    shape,
-  })
+  return tensor(
+    Float32Array.from({ length: count }, (_, i) => Math.sin(Math.fround(Math.fround(i * step) + seed))),
+    {
+      shape,
+    },
+  )
 }
 
 const A = [3, 2, 2, 2]
@@ -36,7 +48,10 @@ const B = [5]
 
 function parameters(channelsLast: boolean): [Parameter, Parameter] {
   const a = values(A, 1)
-  return [new Parameter(channelsLast ? a.to({ memoryFormat: 'channels_last' }) : a), new Parameter(values(B, 2))]
+  return [
+    new Parameter(channelsLast ? a.to({ memoryFormat: 'channels_last' }) : a),
+    new Parameter(values(B, 2)),
+  ]
 }
 
 function step(optimizer: Optimizer, [a, b]: readonly [Parameter, Parameter], index: number): void {
@@ -85,9 +100,9 @@ for (const [name, row] of Object.entries(golden)) {
 
 test('a change of memory format between steps changes nothing', (t) => {
   scope(() => {
-    const row = golden['sgd']!
+    const row = golden.sgd!
     const pair = parameters(false)
-    const optimizer = make['sgd']!([{ params: pair }])
+    const optimizer = make.sgd!([{ params: pair }])
     for (const [i, [a]] of row.steps.entries()) {
       if (i === 3) noGrad(() => pair[0].set_data(pair[0].contiguous({ memory_format: 'channels_last' })))
       step(optimizer, pair, i)
@@ -103,9 +118,14 @@ test('what fused updates would trip over is refused', (t) => {
     const optimizer = new Sgd([{ params: [parameter] }], { lr: 0.1 })
     const strided = new Parameter(ops.zeros([3, 2]).t())
     strided.grad = ops.zeros([2, 3])
-    t.throws(() => new Sgd([{ params: [strided] }]).step(), { instanceOf: VisslError, message: /not contiguous/ })
+    t.throws(() => new Sgd([{ params: [strided] }]).step(), {
+      instanceOf: VisslError,
+      message: /not contiguous/,
+    })
     t.throws(() => new Sgd([{ params: [parameter] }, { params: [parameter] }]), { instanceOf: VisslError })
-    t.throws(() => new Sgd([{ params: [parameter] }], { momentum: 0, nesterov: true }), { instanceOf: VisslError })
+    t.throws(() => new Sgd([{ params: [parameter] }], { momentum: 0, nesterov: true }), {
+      instanceOf: VisslError,
+    })
     const bad: OptimizerState = {
       state: { 0: { momentum_buffer: ops.zeros([3, 2]) } },
       param_groups: [{ params: [0], lr: 7 }],

@@ -104,9 +104,7 @@ export abstract class Optimizer {
    */
   loadStateDict(saved: OptimizerState): void {
     const expected = this.groups.map((group) => group.params.length)
-    const got = saved.param_groups.map((group) =>
-      Array.isArray(group.params) ? group.params.length : -1,
-    )
+    const got = saved.param_groups.map((group) => (Array.isArray(group.params) ? group.params.length : -1))
     if (expected.join() !== got.join()) {
       throw new VisslError(
         ExitCode.data,
