@@ -6,6 +6,7 @@ export { knnClassify, type KnnOptions, type KnnResult, type LabelledFeatures } f
 export { Loss, type LossClass, losses } from './losses/index.ts'
 export { Head, heads, SslModel, Trunk, trunks } from './models/index.ts'
 export * from './nn/index.ts'
+export { ops } from './nn/ops.ts'
 export { Registry } from './registry.ts'
 export type { Hook, HookEvent } from './train/hook.ts'
 export type { Task } from './train/task.ts'

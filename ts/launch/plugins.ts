@@ -76,9 +76,8 @@ let loadersRegistered = false
 async function registerLoaders(): Promise<void> {
   if (loadersRegistered) return
   loadersRegistered = true
-  const index = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href
-  const hooks = `export const resolve = (name, context, next) =>
-    name === 'vissl' ? { url: ${JSON.stringify(index)}, shortCircuit: true } : next(name, context)`
-  register(`data:text/javascript,${encodeURIComponent(hooks)}`)
+  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+  const index = new URL(`../index${extension}`, import.meta.url).href
   await import(OXC_REGISTER)
+  register(`./resolve-vissl${extension}`, { parentURL: import.meta.url, data: { index } })
 }

@@ -1,0 +1,44 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { Loss } from '../../ts/losses/index.ts'
+import { losses } from '../../ts/losses/index.ts'
+import { loadPlugins } from '../../ts/launch/plugins.ts'
+import { runTiny } from '../train/_run.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'vissl-plugin-'))
+test.after.always(() => rmSync(folder, { recursive: true, force: true }))
+
+/** The TypeScript of the guide, so that what readers copy is what is tested. */
+function snippet(document: string): string {
+  const text = readFileSync(new URL(`../../docs/${document}`, import.meta.url), 'utf8')
+  return /```ts\n(.*?)```/s.exec(text)![1]!
+}
+
+const plugin = (name: string, code: string): string => {
+  const path = join(folder, name)
+  writeFileSync(path, code)
+  return path
+}
+
+test.serial('a loss of one’s own, outside of the package and under 30 lines, trains', async (t) => {
+  const code = snippet('your-own-loss.md')
+  t.true(code.trim().split('\n').length < 30)
+  t.deepEqual(await loadPlugins([plugin('alignment.ts', code)]), ['loss alignment_uniformity'])
+  t.true(losses.get('alignment_uniformity').prototype instanceof Loss)
+  const cwd = join(folder, 'run')
+  mkdirSync(cwd)
+  const printed = await runTiny(cwd, { overrides: ['config.LOSS.name=alignment_uniformity'] })
+  t.regex(printed, /loss {2}alignment_uniformity/)
+  t.regex(printed, /done in/)
+})
+
+test.serial('plug-ins that cannot be used say why', async (t) => {
+  const fails = (code: string, message: RegExp) =>
+    t.throwsAsync(loadPlugins([plugin(`bad-${Math.abs(code.length)}.ts`, code)]), { message })
+  await fails('export const x = 1\n', /exports no class that extends/)
+  await fails("import { Loss } from 'vissl'\nexport class Nameless extends Loss {}\n", /Nameless has no static key/)
+  await fails('export const = 1\n', /does not load/)
+  await t.throwsAsync(loadPlugins([join(folder, 'missing.ts')]), { message: /there is no plug-in/ })
+})
