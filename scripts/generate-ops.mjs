@@ -43,7 +43,8 @@ const resultTypes = {
   'List[int]': 'number[]',
 }
 
-const reservedWords = new Set(['var',
+const reservedWords = new Set([
+  'var',
   'import',
   'export',
   'delete',

@@ -146,10 +146,8 @@ export class Task implements Progress {
     this.trainLoader?.stop()
     this.testLoader?.stop()
     this.optimizer.free()
-    for (const module of [this.model, this.loss]) {
-      for (const [, parameter] of module.namedParameters()) parameter.free()
-      for (const [, buffer] of module.namedBuffers()) buffer.free()
-    }
+    this.model.free()
+    this.loss.free()
   }
 
   /** Asks for an end after the step in progress. */
