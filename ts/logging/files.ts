@@ -12,6 +12,9 @@ import {
 import { dirname } from 'node:path'
 import { ExitCode, VisslError } from '../errors.ts'
 
+/** What {@link fileError} calls the making of a folder. */
+export const MAKE_FOLDER = 'make the folder'
+
 /** The error for a file that cannot be made or written. */
 export function fileError(action: string, path: string, cause: unknown): VisslError {
   const code = (cause as NodeJS.ErrnoException).code ?? ''
@@ -24,7 +27,10 @@ export function fileError(action: string, path: string, cause: unknown): VisslEr
     ENOTDIR: ['a part of the path is a file', 'choose another folder: config.CHECKPOINT.DIR=FOLDER'],
     EEXIST: ['there is a file of that name', 'choose another folder: config.CHECKPOINT.DIR=FOLDER'],
     EISDIR: ['there is a folder of that name', `remove or rename ${path}`],
-    ENOENT: ['its folder does not exist', `make the folder ${dirname(path)}`],
+    ENOENT:
+      action === MAKE_FOLDER
+        ? ['no folder can be made there', 'choose another folder: config.CHECKPOINT.DIR=FOLDER']
+        : ['its folder does not exist', `make the folder ${dirname(path)}`],
   }
   const [reason, fix] = reasons[code] ?? [
     cause instanceof Error ? cause.message : String(cause),
@@ -62,9 +68,15 @@ export class LineFile {
       let written = 0
       while (written < bytes.length) written += writeSync(this.#descriptor, bytes, written)
     } catch (error) {
-      ftruncateSync(this.#descriptor, before)
+      this.#restore(before)
       throw fileError('write', this.path, error)
     }
+  }
+
+  /** Takes a part of a line away again; what is no regular file keeps it. */
+  #restore(size: number): void {
+    if (this.#descriptor !== undefined && fstatSync(this.#descriptor).isFile())
+      ftruncateSync(this.#descriptor, size)
   }
 
   /** Writes of a closed file are dropped. */

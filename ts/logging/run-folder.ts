@@ -1,7 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { stringify } from 'yaml'
-import { fileError, writeFileWhole } from './files.ts'
+import { fileError, MAKE_FOLDER, writeFileWhole } from './files.ts'
 import { FileLog } from './log.ts'
 import { MetricsFile, PhaseMetricsFile } from './metrics.ts'
 import type { RunInfo } from './run-info.ts'
@@ -102,11 +102,22 @@ export class RunFolder {
 
 function ensure(path: string): string {
   try {
-    mkdirSync(path, { recursive: true })
+    makeFolder(path)
   } catch (error) {
-    throw fileError('make the folder', path, error)
+    throw fileError(MAKE_FOLDER, path, error)
   }
   return path
+}
+
+/** Makes a folder and those above it. Node's own `recursive` never returns where a file system refuses new folders. */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
+  if (!existsSync(dirname(path))) makeFolder(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error
+  }
 }
 
 function slug(name: string): string {
@@ -131,7 +142,7 @@ function nextFree(runs: string, name: string): string {
       mkdirSync(path)
       return path
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw fileError('make the folder', path, error)
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw fileError(MAKE_FOLDER, path, error)
     }
   }
 }
