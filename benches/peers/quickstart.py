@@ -1,6 +1,6 @@
 """The quick start's recipe as a PyTorch user would write it. Prints one JSON line.
 
-python benches/peers/quickstart.py FOLDER [--epochs 3] [--seed 0] [--threads 2] [--workers 2]
+python benches/peers/quickstart.py FOLDER [--epochs 7] [--seed 0] [--threads 2] [--workers 2]
 FOLDER holds Fashion-MNIST's four idx files (.gz or not).
 """
 
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     for name, default in dict(
-        epochs=3, seed=0, threads=2, workers=2, batch=256, lr=0.1, temperature=0.2, crop_min=0.4, jitter=0.5,
+        epochs=7, seed=0, threads=2, workers=2, batch=256, lr=0.05, temperature=0.2, crop_min=0.2, jitter=1.0,
         width=16, hidden=128, output=64, images=60_000, warmup=0.1, weight_decay=1e-4,
     ).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
