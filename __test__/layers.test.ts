@@ -47,7 +47,8 @@ test('rooms import only from rooms below them', (t) => {
       const to = roomOf(target)
       const inside = from === to
       const below = levelOf(to) < levelOf(from)
-      if (!inside && (!below || (pure.includes(from) && !pure.includes(to)))) wrong.push(`${file} → ${target}`)
+      if (!inside && (!below || (pure.includes(from) && !pure.includes(to))))
+        wrong.push(`${file} → ${target}`)
     }
   }
   t.deepEqual(wrong, [])
@@ -71,7 +72,9 @@ test('no file imports itself through others', (t) => {
 })
 
 test('the native boundary is known to the engine, data and checkpoint files only', (t) => {
-  const users = files.filter((file) => importsOf(file).some((target) => /^engine\/(host|native)\.ts$/.test(target)))
+  const users = files.filter((file) =>
+    importsOf(file).some((target) => /^engine\/(host|native)\.ts$/.test(target)),
+  )
   const rooms = new Set(users.map(roomOf))
   t.deepEqual([...rooms].sort(), ['checkpoint', 'data', 'engine'])
 })

@@ -18,7 +18,10 @@ const samples: Sample[] = []
 const folder = mkdtempSync(join(tmpdir(), 'vissl-memory-'))
 try {
   await runTiny(folder, {
-    overrides: [`config.OPTIMIZER.num_epochs=${STEPS / BATCHES}`, 'config.CHECKPOINT.CHECKPOINT_FREQUENCY=1000'],
+    overrides: [
+      `config.OPTIMIZER.num_epochs=${STEPS / BATCHES}`,
+      'config.CHECKPOINT.CHECKPOINT_FREQUENCY=1000',
+    ],
     hooks: [
       {
         name: 'memory',
@@ -35,7 +38,9 @@ try {
 
 console.log('   step   live tensors   resident MiB')
 for (const { step, tensors, rss } of samples) {
-  console.log(`${String(step).padStart(7)} ${String(tensors).padStart(14)} ${(rss / 2 ** 20).toFixed(1).padStart(14)}`)
+  console.log(
+    `${String(step).padStart(7)} ${String(tensors).padStart(14)} ${(rss / 2 ** 20).toFixed(1).padStart(14)}`,
+  )
 }
 const [first, last] = [samples[1]!, samples.at(-1)!]
 console.log(

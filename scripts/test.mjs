@@ -8,7 +8,13 @@ import { countCargo, countTap, failuresOfCargo, failuresOfTap } from './setup/te
 
 const libtorch = await setUpOrExit()
 const libraries = [...new Set(libtorch.preload.map(dirname)), process.env.LD_LIBRARY_PATH].filter(Boolean)
-const env = { ...process.env, LIBTORCH: places(root).link, CARGO_TERM_COLOR: 'never', NO_COLOR: '1', TERM: 'dumb' }
+const env = {
+  ...process.env,
+  LIBTORCH: places(root).link,
+  CARGO_TERM_COLOR: 'never',
+  NO_COLOR: '1',
+  TERM: 'dumb',
+}
 const cargoEnv = { ...env, LD_LIBRARY_PATH: libraries.join(':') }
 const bin = (path) => [process.execPath, `${root}/node_modules/${path}`]
 const check = ({ code }) => ({ passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 })
@@ -31,7 +37,12 @@ const sections = [
   },
   { name: 'tsc', command: [...bin('typescript/bin/tsc'), '--noEmit'], env, count: check },
   { name: 'biome', command: [...bin('@biomejs/biome/bin/biome'), 'check'], env, count: check },
-  { name: 'cargo fmt', command: ['cargo', 'fmt', '--all', '--check', '--', '--color', 'never'], env, count: check },
+  {
+    name: 'cargo fmt',
+    command: ['cargo', 'fmt', '--all', '--check', '--', '--color', 'never'],
+    env,
+    count: check,
+  },
   {
     name: 'cargo clippy',
     command: ['cargo', 'clippy', '--release', '--workspace', '--all-targets', '--', '-D', 'warnings'],

@@ -41,7 +41,8 @@ export function didYouMean(name: string, candidates: Iterable<string>, limit = 3
   const scored: [number, string][] = []
   for (const candidate of candidates) {
     const distance = editDistance(wanted, candidate.toLowerCase())
-    if (distance <= Math.max(2, Math.floor(Math.max(wanted.length, candidate.length) / 3))) scored.push([distance, candidate])
+    if (distance <= Math.max(2, Math.floor(Math.max(wanted.length, candidate.length) / 3)))
+      scored.push([distance, candidate])
   }
   return scored
     .sort(([a, nameA], [b, nameB]) => a - b || nameA.localeCompare(nameB))

@@ -2,7 +2,7 @@
 export { z } from 'zod'
 export * from './engine/index.ts'
 export { ExitCode, VisslError } from './errors.ts'
-export { knnClassify, type KnnOptions, type KnnResult, type LabelledFeatures } from './eval/knn.ts'
+export { type KnnOptions, type KnnResult, knnClassify, type LabelledFeatures } from './eval/knn.ts'
 export { Loss, type LossClass, losses } from './losses/index.ts'
 export { Head, heads, SslModel, Trunk, trunks } from './models/index.ts'
 export * from './nn/index.ts'

@@ -9,7 +9,7 @@ import {
   ops,
   scope,
   stats,
-  Tensor,
+  type Tensor,
   TensorFreedError,
   TorchError,
   TorchTypeError,
@@ -19,7 +19,16 @@ import {
 
 test('tensors convert both ways', (t) => {
   scope(() => {
-    t.deepEqual(tensor([[1, 2], [3, 4]]).toArray(), [[1, 2], [3, 4]])
+    t.deepEqual(
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]).toArray(),
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    )
     t.is(tensor(3).item(), 3)
     t.deepEqual(tensor([], { shape: [0, 3] }).shape, [0, 3])
     t.deepEqual(tensor([true, false]).dtype, 'bool')
@@ -42,25 +51,49 @@ test('the generator draws the numbers of PyTorch 2.13', (t) => {
     manualSeed(0)
     t.deepEqual(ops.randn([3]).toArray(), [1.5409960746765137, -0.293428897857666, -2.1787893772125244])
     const generator = new Generator(0)
-    t.deepEqual(ops.randn([3], { generator }).toArray(), [1.5409960746765137, -0.293428897857666, -2.1787893772125244])
+    t.deepEqual(
+      ops.randn([3], { generator }).toArray(),
+      [1.5409960746765137, -0.293428897857666, -2.1787893772125244],
+    )
   })
 })
 
 test('overloads, options and defaults bind as in PyTorch', (t) => {
   scope(() => {
-    const a = tensor([[1, 2, 3], [4, 5, 6]])
-    t.deepEqual(a.add(1, { alpha: 2 }).toArray(), [[3, 4, 5], [6, 7, 8]])
+    const a = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ])
+    t.deepEqual(a.add(1, { alpha: 2 }).toArray(), [
+      [3, 4, 5],
+      [6, 7, 8],
+    ])
     t.deepEqual(a.sum([1], true).toArray(), [[6], [15]])
     t.deepEqual(a.sum({ dim: [0] }).toArray(), [5, 7, 9])
     t.is(a.sum().item(), 21)
     const [values, indices] = a.max(1)
-    t.deepEqual([values.toArray(), indices.toArray()], [[3, 6], [2, 2]])
-    t.deepEqual(a.chunk(2).map((part) => part.shape), [[1, 3], [1, 3]])
+    t.deepEqual(
+      [values.toArray(), indices.toArray()],
+      [
+        [3, 6],
+        [2, 2],
+      ],
+    )
+    t.deepEqual(
+      a.chunk(2).map((part) => part.shape),
+      [
+        [1, 3],
+        [1, 3],
+      ],
+    )
     t.deepEqual(ops.cat([a, a], 1).shape, [2, 6])
     t.is(ops.full([2], 1).dtype, 'float32')
     t.is(ops.full([2], int(1)).dtype, 'int64')
     t.is(ops.full([2], float(1), { dtype: 'float64' }).dtype, 'float64')
-    t.deepEqual(a.index([null, tensor([0n, 2n])]).toArray(), [[1, 3], [4, 6]])
+    t.deepEqual(a.index([null, tensor([0n, 2n])]).toArray(), [
+      [1, 3],
+      [4, 6],
+    ])
     t.is(a.to('float64').dtype, 'float64')
     t.deepEqual(ops.avg_pool2d(ops.ones([1, 1, 4, 4]), 2).shape, [1, 1, 2, 2])
   })
@@ -92,7 +125,10 @@ test('wrong calls are typed errors that name the operator and the shapes', (t) =
   scope(() => {
     const a = ops.ones([2, 3])
     const loose = a as unknown as Record<string, (...args: unknown[]) => unknown>
-    t.throws(() => a.add(ops.ones([2])), { instanceOf: TorchError, message: /^add\(float32\[2, 3\], float32\[2\]\)/ })
+    t.throws(() => a.add(ops.ones([2])), {
+      instanceOf: TorchError,
+      message: /^add\(float32\[2, 3\], float32\[2\]\)/,
+    })
     t.throws(() => loose.add!('x'), { instanceOf: TorchTypeError, message: /do not fit/ })
     t.throws(() => loose.add!(), { instanceOf: TorchTypeError })
     t.throws(() => loose.relu!(1, 2, 3), { instanceOf: TorchTypeError })
@@ -101,7 +137,9 @@ test('wrong calls are typed errors that name the operator and the shapes', (t) =
     t.throws(() => a.index_select(0, tensor([7n])), { instanceOf: TorchError })
     t.throws(() => ops.zeros([2 ** 50]), { instanceOf: TorchError })
     t.throws(() => ops.conv2d(a, a), { instanceOf: TorchError })
-    t.throws(() => (ops as unknown as Record<string, (x: unknown) => unknown>).relu!(null), { instanceOf: TorchTypeError })
+    t.throws(() => (ops as unknown as Record<string, (x: unknown) => unknown>).relu!(null), {
+      instanceOf: TorchTypeError,
+    })
   })
 })
 

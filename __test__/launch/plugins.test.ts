@@ -2,9 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { Loss } from '../../ts/losses/index.ts'
-import { losses } from '../../ts/losses/index.ts'
 import { loadPlugins } from '../../ts/launch/plugins.ts'
+import { Loss, losses } from '../../ts/losses/index.ts'
 import { runTiny } from '../train/_run.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vissl-plugin-'))
@@ -38,7 +37,10 @@ test.serial('plug-ins that cannot be used say why', async (t) => {
   const fails = (code: string, message: RegExp) =>
     t.throwsAsync(loadPlugins([plugin(`bad-${Math.abs(code.length)}.ts`, code)]), { message })
   await fails('export const x = 1\n', /exports no class that extends/)
-  await fails("import { Loss } from 'vissl'\nexport class Nameless extends Loss {}\n", /Nameless has no static key/)
+  await fails(
+    "import { Loss } from 'vissl'\nexport class Nameless extends Loss {}\n",
+    /Nameless has no static key/,
+  )
   await fails('export const = 1\n', /does not load/)
   await t.throwsAsync(loadPlugins([join(folder, 'missing.ts')]), { message: /there is no plug-in/ })
 })

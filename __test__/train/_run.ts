@@ -1,6 +1,6 @@
 import { composeConfig } from '../../ts/config/index.ts'
 import { runTraining } from '../../ts/launch/run.ts'
-import { type Hook } from '../../ts/train/hook.ts'
+import type { Hook } from '../../ts/train/hook.ts'
 
 /** A run small enough for a test: drawn shapes, a narrow network, a few steps an epoch. */
 export const tiny: readonly string[] = [

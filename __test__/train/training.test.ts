@@ -70,18 +70,23 @@ test.serial('the live tensors of a run stay the same from step to step, and none
   t.is(stats().tensors, before)
 })
 
-test.serial('CHECKPOINT.DIR is the run folder, keeps the reference names, and resumes by itself', async (t) => {
-  const cwd = scratch()
-  const overrides = ['config.CHECKPOINT.DIR=out']
-  await t.throwsAsync(runTiny(cwd, { overrides, hooks: [stopAt(5)] }), { instanceOf: Stopped })
-  t.deepEqual(
-    readdirSync(join(cwd, 'out')).filter((name) => name.endsWith('.torch')).sort(),
-    ['checkpoint.torch', 'model_iteration5.torch', 'model_phase0.torch'],
-  )
-  t.regex(await runTiny(cwd, { overrides }), /resumed from .*model_iteration5\.torch at step 5/)
-  t.true(existsSync(join(cwd, 'out/model_final_checkpoint_phase1.torch')))
-  t.regex(await runTiny(cwd, { overrides }), /this run is finished/)
-})
+test.serial(
+  'CHECKPOINT.DIR is the run folder, keeps the reference names, and resumes by itself',
+  async (t) => {
+    const cwd = scratch()
+    const overrides = ['config.CHECKPOINT.DIR=out']
+    await t.throwsAsync(runTiny(cwd, { overrides, hooks: [stopAt(5)] }), { instanceOf: Stopped })
+    t.deepEqual(
+      readdirSync(join(cwd, 'out'))
+        .filter((name) => name.endsWith('.torch'))
+        .sort(),
+      ['checkpoint.torch', 'model_iteration5.torch', 'model_phase0.torch'],
+    )
+    t.regex(await runTiny(cwd, { overrides }), /resumed from .*model_iteration5\.torch at step 5/)
+    t.true(existsSync(join(cwd, 'out/model_final_checkpoint_phase1.torch')))
+    t.regex(await runTiny(cwd, { overrides }), /this run is finished/)
+  },
+)
 
 test.serial('a damaged checkpoint is refused by name', async (t) => {
   const cwd = scratch()
@@ -108,7 +113,9 @@ test.serial('a hook that throws is named, with its event and step', async (t) =>
       throw new Error('boom')
     },
   }
-  await t.throwsAsync(runTiny(scratch(), { hooks: [broken] }), { message: /hook broken failed in onUpdate at step 1: boom/ })
+  await t.throwsAsync(runTiny(scratch(), { hooks: [broken] }), {
+    message: /hook broken failed in onUpdate at step 1: boom/,
+  })
 })
 
 test.serial('a dry run writes nothing', async (t) => {

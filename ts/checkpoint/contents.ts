@@ -1,4 +1,4 @@
-import { dtypeBytes, type DType, fromBytes, type Tensor } from '../engine/index.ts'
+import { type DType, dtypeBytes, fromBytes, type Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import type { Module, StateDict } from '../nn/index.ts'
 import { dictEntries, orderedDict, StoredTensor, type TorchObject, type TorchValue } from './torch-file.ts'
@@ -25,7 +25,8 @@ export function toStored(value: unknown): TorchValue {
   return value as TorchValue
 }
 
-const isTensor = (value: unknown): value is Tensor => typeof value === 'object' && value !== null && 'handle' in value
+const isTensor = (value: unknown): value is Tensor =>
+  typeof value === 'object' && value !== null && 'handle' in value
 
 export function storeTensor(value: Tensor): StoredTensor {
   return new StoredTensor(value.dtype, value.shape, value.toBytes())
@@ -38,7 +39,11 @@ export function storeTensor(value: Tensor): StoredTensor {
  */
 export function restoreTensor(stored: StoredTensor): Tensor {
   if (!(stored.dtype in dtypeBytes)) {
-    throw new VisslError(ExitCode.data, `tensors of dtype ${stored.dtype} cannot be loaded`, 'convert the file to float32')
+    throw new VisslError(
+      ExitCode.data,
+      `tensors of dtype ${stored.dtype} cannot be loaded`,
+      'convert the file to float32',
+    )
   }
   return fromBytes(stored.bytes, stored.shape, stored.dtype as DType)
 }
@@ -65,7 +70,9 @@ export function storeModule(module: Module): TorchValue {
 }
 
 export function storeStateDict(state: StateDict): TorchValue {
-  return orderedDict(Object.fromEntries(Object.entries(state).map(([name, value]) => [name, storeTensor(value)])))
+  return orderedDict(
+    Object.fromEntries(Object.entries(state).map(([name, value]) => [name, storeTensor(value)])),
+  )
 }
 
 /**
@@ -88,7 +95,11 @@ export function dictAt(root: TorchValue, path: readonly string[], file: string):
   }
   if (!isDict(at)) {
     const where = path.length === 0 ? 'its content' : path.join('.')
-    throw new VisslError(ExitCode.data, `${file}: ${where} is no dictionary`, 'give a file that vissl train saved')
+    throw new VisslError(
+      ExitCode.data,
+      `${file}: ${where} is no dictionary`,
+      'give a file that vissl train saved',
+    )
   }
   return asObject(at)
 }

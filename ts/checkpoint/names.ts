@@ -35,7 +35,11 @@ export function newestCheckpoint(folder: string): string | undefined {
   } catch {
     // No link: look for the files themselves.
   }
-  for (const pattern of [/^model_final_checkpoint_phase(\d+)\.torch$/, /^model_iteration(\d+)\.torch$/, /^model_phase(\d+)\.torch$/]) {
+  for (const pattern of [
+    /^model_final_checkpoint_phase(\d+)\.torch$/,
+    /^model_iteration(\d+)\.torch$/,
+    /^model_phase(\d+)\.torch$/,
+  ]) {
     const found = names
       .map((name) => ({ name, number: Number(pattern.exec(name)?.[1] ?? -1) }))
       .filter(({ number }) => number >= 0)

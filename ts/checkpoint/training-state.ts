@@ -1,10 +1,18 @@
 import { rngState, scope, setRngState } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
+import type { SplitState, SslModel } from '../models/index.ts'
 import type { Module } from '../nn/index.ts'
 import type { AnyOptimizer, OptimizerState } from '../optim/index.ts'
-import { dictAt, fromStored, type Progress, restoreTensor, storeModule, storeStateDict, toStored } from './contents.ts'
+import {
+  dictAt,
+  fromStored,
+  type Progress,
+  restoreTensor,
+  storeModule,
+  storeStateDict,
+  toStored,
+} from './contents.ts'
 import { loadTorchFile, StoredTensor, type TorchValue } from './torch-file.ts'
-import type { SplitState, SslModel } from '../models/index.ts'
 
 /** The parts of a run whose state a checkpoint holds. */
 export interface TrainingParts {
@@ -61,15 +69,23 @@ export function captureState(parts: TrainingParts, midEpoch: boolean): TorchValu
  * @returns how far the run had come
  * @throws VisslError when the file is missing, damaged, no checkpoint, or of another model
  */
-export function restoreState(path: string, parts: Pick<TrainingParts, 'model' | 'loss' | 'optimizer'>): Progress {
+export function restoreState(
+  path: string,
+  parts: Pick<TrainingParts, 'model' | 'loss' | 'optimizer'>,
+): Progress {
   const content = loadTorchFile(path, { verify: true })
   const outer = dictAt(content, [], path)
   const inner = dictAt(content, ['classy_state_dict'], path)
   const saved = dictAt(content, ['classy_state_dict', 'base_model', 'model'], path)
   scope(() => {
-    parts.model.loadSplitState({ trunk: stateOf(saved.trunk, path, 'trunk'), heads: stateOf(saved.heads, path, 'heads') })
+    parts.model.loadSplitState({
+      trunk: stateOf(saved.trunk, path, 'trunk'),
+      heads: stateOf(saved.heads, path, 'heads'),
+    })
     parts.loss.loadStateDict(stateOf(outer.loss, path, 'loss'))
-    parts.optimizer.loadStateDict(fromStored(dictAt(content, ['classy_state_dict', 'optimizer', 'optim'], path)) as OptimizerState)
+    parts.optimizer.loadStateDict(
+      fromStored(dictAt(content, ['classy_state_dict', 'optimizer', 'optim'], path)) as OptimizerState,
+    )
     const random = dictAt(content, ['rng_state'], path).cpu
     if (random instanceof StoredTensor) setRngState(restoreTensor(random))
   })
@@ -83,7 +99,11 @@ export function restoreState(path: string, parts: Pick<TrainingParts, 'model' | 
 
 /** Trunk and heads of a checkpoint, in the open scope. */
 export function readModelState(path: string): SplitState {
-  const saved = dictAt(loadTorchFile(path, { verify: true }), ['classy_state_dict', 'base_model', 'model'], path)
+  const saved = dictAt(
+    loadTorchFile(path, { verify: true }),
+    ['classy_state_dict', 'base_model', 'model'],
+    path,
+  )
   return { trunk: stateOf(saved.trunk, path, 'trunk'), heads: stateOf(saved.heads, path, 'heads') }
 }
 
@@ -96,7 +116,11 @@ function storeOptimizer({ state, param_groups }: OptimizerState): TorchValue {
 function stateOf(value: TorchValue | undefined, path: string, name: string): SplitState['trunk'] {
   const restored = value === undefined ? undefined : fromStored(value)
   if (typeof restored !== 'object' || restored === null) {
-    throw new VisslError(ExitCode.data, `${path} has no ${name} weights`, 'give a file that vissl train saved')
+    throw new VisslError(
+      ExitCode.data,
+      `${path} has no ${name} weights`,
+      'give a file that vissl train saved',
+    )
   }
   return restored as SplitState['trunk']
 }
@@ -104,5 +128,9 @@ function stateOf(value: TorchValue | undefined, path: string, name: string): Spl
 function integer(value: TorchValue | undefined, path: string, key: string): number {
   if (typeof value === 'number' && Number.isInteger(value)) return value
   if (typeof value === 'bigint') return Number(value)
-  throw new VisslError(ExitCode.data, `${path}: ${key} is no whole number`, 'give a file that vissl train saved')
+  throw new VisslError(
+    ExitCode.data,
+    `${path}: ${key} is no whole number`,
+    'give a file that vissl train saved',
+  )
 }

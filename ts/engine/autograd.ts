@@ -23,7 +23,11 @@ export const isGradEnabled = (): boolean => native().gradMode()
  *
  * @returns one tensor an input
  */
-export function grad(outputs: readonly Tensor[], inputs: readonly Tensor[], options: BackwardOptions = {}): Tensor[] {
+export function grad(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  options: BackwardOptions = {},
+): Tensor[] {
   const total = outputs.length + inputs.length
   if (total > buffers.args.length) growArguments(total)
   ;[...outputs, ...inputs].forEach((tensor, k) => {

@@ -75,9 +75,14 @@ export function loadLibtorch(): void {
     try {
       loading.loadLibrary(path)
     } catch (error) {
-      throw new VisslError(ExitCode.environment, `libtorch does not load: ${(error as Error).message}`, 'run: npm run setup', {
-        cause: error,
-      })
+      throw new VisslError(
+        ExitCode.environment,
+        `libtorch does not load: ${(error as Error).message}`,
+        'run: npm run setup',
+        {
+          cause: error,
+        },
+      )
     }
   }
 }

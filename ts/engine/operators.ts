@@ -84,11 +84,20 @@ function accepts(parameter: Parameter, value: unknown): boolean {
     case 'T':
       return value instanceof Tensor
     case 'I':
-      return Number.isInteger(value) || typeof value === 'bigint' || (value instanceof TypedNumber && value.kind === 'int')
+      return (
+        Number.isInteger(value) ||
+        typeof value === 'bigint' ||
+        (value instanceof TypedNumber && value.kind === 'int')
+      )
     case 'F':
       return typeof value === 'number' || value instanceof TypedNumber
     case 'N':
-      return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' || value instanceof TypedNumber
+      return (
+        typeof value === 'number' ||
+        typeof value === 'bigint' ||
+        typeof value === 'boolean' ||
+        value instanceof TypedNumber
+      )
     case 'B':
       return typeof value === 'boolean'
     case 'S':
@@ -111,8 +120,10 @@ function accepts(parameter: Parameter, value: unknown): boolean {
       return (Array.isArray(value) && value.every(isWhole)) || (parameter.listSize > 0 && isWhole(value))
     case 'f':
     case 'n':
-      return (Array.isArray(value) && value.every((item) => typeof item === 'number')) ||
+      return (
+        (Array.isArray(value) && value.every((item) => typeof item === 'number')) ||
         (parameter.listSize > 0 && typeof value === 'number')
+      )
     case 'b':
       return Array.isArray(value) && value.every((item) => typeof item === 'boolean')
     default:
@@ -168,7 +179,9 @@ function encode(parameter: Parameter, value: unknown, at: number): number {
     args[at + 1] = value.index
     return at + 2
   }
-  throw new TypeError(`argument '${parameter.name}' cannot be a ${Object.prototype.toString.call(value).slice(8, -1)}`)
+  throw new TypeError(
+    `argument '${parameter.name}' cannot be a ${Object.prototype.toString.call(value).slice(8, -1)}`,
+  )
 }
 
 function encodeString(parameter: Parameter, value: string, at: number): number {
@@ -188,7 +201,8 @@ function encodeString(parameter: Parameter, value: string, at: number): number {
   }
   if (parameter.code === 'D') {
     const device = parseDevice(value)
-    if (device === null) throw new TypeError(`argument '${parameter.name}': '${value}' is no device; use cpu or cuda:0`)
+    if (device === null)
+      throw new TypeError(`argument '${parameter.name}': '${value}' is no device; use cpu or cuda:0`)
     args[at] = Tag.device
     args[at + 1] = device[0]
     args[at + 2] = device[1]
@@ -210,7 +224,13 @@ function encodeList(parameter: Parameter, list: unknown[], at: number): number {
   if (at + list.length + 64 > buffers.args.length) growArguments(at + list.length + 64)
   const args = buffers.args
   const tensors = parameter.code === 't' || parameter.code === 'u'
-  args[at] = tensors ? Tag.tensorList : parameter.code === 'b' ? Tag.boolList : parameter.code === 'i' ? Tag.intList : Tag.floatList
+  args[at] = tensors
+    ? Tag.tensorList
+    : parameter.code === 'b'
+      ? Tag.boolList
+      : parameter.code === 'i'
+        ? Tag.intList
+        : Tag.floatList
   args[at + 1] = list.length
   let next = at + 2
   for (const item of list) {
@@ -228,7 +248,12 @@ const isOptions = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
 /** Lines the arguments of a call up with an overload's parameters; undefined when they do not fit. */
-function bind(overload: Overload, self: Tensor | undefined, args: unknown[], strict: boolean): unknown[] | undefined {
+function bind(
+  overload: Overload,
+  self: Tensor | undefined,
+  args: unknown[],
+  strict: boolean,
+): unknown[] | undefined {
   const { parameters, positional } = overload
   if (self !== undefined && overload.self < 0) return undefined
   const last = args.length - 1
@@ -340,8 +365,15 @@ export function compile(name: string): OperatorCall {
   }
 }
 
-function noMatch(name: string, overloads: Overload[], self: Tensor | undefined, args: unknown[]): TorchTypeError {
-  const got = args.map((arg) => (isOptions(arg) ? `{${Object.keys(arg).join(', ')}}` : describeValue(arg))).join(', ')
+function noMatch(
+  name: string,
+  overloads: Overload[],
+  self: Tensor | undefined,
+  args: unknown[],
+): TorchTypeError {
+  const got = args
+    .map((arg) => (isOptions(arg) ? `{${Object.keys(arg).join(', ')}}` : describeValue(arg)))
+    .join(', ')
   const shown = overloads.slice(0, 6).map((overload) => {
     const list = overload.parameters
       .filter((_, k) => self === undefined || k !== overload.self)
@@ -352,9 +384,23 @@ function noMatch(name: string, overloads: Overload[], self: Tensor | undefined, 
 }
 
 const typeNames: Record<string, string> = {
-  T: 'Tensor', I: 'integer', F: 'number', N: 'number', B: 'boolean', S: 'string', Y: 'dtype', L: 'layout',
-  M: 'memory format', D: 'device', G: 'Generator', t: 'Tensor[]', u: '(Tensor | null)[]', i: 'integer[]',
-  f: 'number[]', n: 'number[]', b: 'boolean[]',
+  T: 'Tensor',
+  I: 'integer',
+  F: 'number',
+  N: 'number',
+  B: 'boolean',
+  S: 'string',
+  Y: 'dtype',
+  L: 'layout',
+  M: 'memory format',
+  D: 'device',
+  G: 'Generator',
+  t: 'Tensor[]',
+  u: '(Tensor | null)[]',
+  i: 'integer[]',
+  f: 'number[]',
+  n: 'number[]',
+  b: 'boolean[]',
 }
 
 const typeName = (parameter: Parameter): string => typeNames[parameter.code] ?? parameter.code

@@ -38,7 +38,8 @@ for (const name of operatorNames()) {
 
 /** `full` takes its dtype from the value, and JavaScript's 1.0 is 1: without a dtype the result is float32. */
 const full = publicOperators.full!
-publicOperators.full = (size, value, ...rest) => full(size, typeof value === 'number' && !hasDtype(rest[0]) ? float(value) : value, ...rest)
+publicOperators.full = (size, value, ...rest) =>
+  full(size, typeof value === 'number' && !hasDtype(rest[0]) ? float(value) : value, ...rest)
 
 const hasDtype = (options: unknown): boolean =>
   typeof options === 'object' && options !== null && (options as { dtype?: unknown }).dtype !== undefined

@@ -1,5 +1,5 @@
-import { Tensor } from './tensor.ts'
 import { unwatch } from './scope.ts'
+import { Tensor } from './tensor.ts'
 
 function takeOver(tensor: Tensor): number {
   const { handle } = tensor

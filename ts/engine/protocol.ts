@@ -60,7 +60,12 @@ export const dtypeBytes: Readonly<Record<DType, number>> = {
   bfloat16: 2,
 }
 
-export const memoryFormatNumbers = { contiguous: 0, preserve: 1, channels_last: 2, channels_last_3d: 3 } as const
+export const memoryFormatNumbers = {
+  contiguous: 0,
+  preserve: 1,
+  channels_last: 2,
+  channels_last_3d: 3,
+} as const
 /** Order of a tensor's elements in memory. */
 export type MemoryFormat = keyof typeof memoryFormatNumbers
 
@@ -82,6 +87,7 @@ export function parseDevice(name: string): [type: number, index: number] | null 
 }
 
 export function deviceName(type: number, index: number): Device {
-  const name = Object.keys(deviceTypeNumbers).find((key) => deviceTypeNumbers[key] === type) ?? `device${type}`
+  const name =
+    Object.keys(deviceTypeNumbers).find((key) => deviceTypeNumbers[key] === type) ?? `device${type}`
   return name === 'cpu' || name === 'meta' || index < 0 ? name : `${name}:${index}`
 }

@@ -66,7 +66,11 @@ export function scope<T>(work: () => T): T {
   try {
     const result = work()
     if (result instanceof Promise) {
-      throw new VisslError(ExitCode.internal, 'scope() needs a synchronous function', 'await outside of the scope')
+      throw new VisslError(
+        ExitCode.internal,
+        'scope() needs a synchronous function',
+        'await outside of the scope',
+      )
     }
     if (typeof result === 'object' && result !== null) markEscaping(result, stamp, undefined)
     return result

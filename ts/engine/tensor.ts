@@ -119,7 +119,9 @@ export class Tensor implements Scoped, Disposable {
   }
 
   isContiguous(memoryFormat: MemoryFormat = 'contiguous'): boolean {
-    return checked(native().isContiguous(this.handle, memoryFormatNumbers[memoryFormat]), 'isContiguous') === 1
+    return (
+      checked(native().isContiguous(this.handle, memoryFormatNumbers[memoryFormat]), 'isContiguous') === 1
+    )
   }
 
   /** Takes it out of all scopes: from now on it lives until `free()` or the garbage collector. */
@@ -158,7 +160,11 @@ export class Tensor implements Scoped, Disposable {
    */
   to(target: DType | Device | ToOptions): Tensor {
     const options: ToOptions =
-      typeof target !== 'string' ? target : target in dtypeNumbers ? { dtype: target as DType } : { device: target }
+      typeof target !== 'string'
+        ? target
+        : target in dtypeNumbers
+          ? { dtype: target as DType }
+          : { device: target }
     if (options.device !== undefined && parseDevice(options.device) === null) {
       throw new TorchTypeError('to', `'${options.device}' is neither a dtype nor a device`)
     }
@@ -270,7 +276,8 @@ export interface ToOptions {
 
 function dtypeOf(number: number): DType {
   const name = dtypeNames[number]
-  if (name === undefined) throw new TorchError('dtype', `element type number ${number} has no name here`, ExitCode.internal)
+  if (name === undefined)
+    throw new TorchError('dtype', `element type number ${number} has no name here`, ExitCode.internal)
   return name
 }
 
@@ -330,8 +337,13 @@ export function tensor(data: NestedInput | ElementArray, options: TensorOptions 
   let made: Tensor
   if (ArrayBuffer.isView(data)) {
     const dtype = arrayTypes.find(([type]) => data instanceof type)?.[1]
-    if (dtype === undefined) throw new TorchTypeError('tensor', `a ${data.constructor.name} cannot become a tensor`)
-    made = fromBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), options.shape ?? [data.length], dtype)
+    if (dtype === undefined)
+      throw new TorchTypeError('tensor', `a ${data.constructor.name} cannot become a tensor`)
+    made = fromBytes(
+      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      options.shape ?? [data.length],
+      dtype,
+    )
   } else {
     const shape: number[] = []
     for (let level: unknown = data; Array.isArray(level); level = level[0]) shape.push(level.length)
@@ -365,12 +377,16 @@ export function tensor(data: NestedInput | ElementArray, options: TensorOptions 
 function flatten(data: unknown, shape: number[], depth: number, into: (number | boolean | bigint)[]): void {
   if (depth === shape.length) {
     if (typeof data !== 'number' && typeof data !== 'boolean' && typeof data !== 'bigint') {
-      throw new TorchTypeError('tensor', Array.isArray(data) ? 'the nested arrays are ragged' : `${typeof data} is no number`)
+      throw new TorchTypeError(
+        'tensor',
+        Array.isArray(data) ? 'the nested arrays are ragged' : `${typeof data} is no number`,
+      )
     }
     into.push(data)
     return
   }
-  if (!Array.isArray(data) || data.length !== shape[depth]) throw new TorchTypeError('tensor', 'the nested arrays are ragged')
+  if (!Array.isArray(data) || data.length !== shape[depth])
+    throw new TorchTypeError('tensor', 'the nested arrays are ragged')
   for (const item of data) flatten(item, shape, depth + 1, into)
 }
 
@@ -404,4 +420,3 @@ export function fromMemory(
   )
   return new Tensor(checked(handle, 'fromMemory'))
 }
-

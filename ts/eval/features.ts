@@ -25,7 +25,9 @@ export async function collectFeatures(
           const { input, target } = batch.tensors()
           const feature = embed(input)
           // A clone, since a view of the input would keep the whole batch.
-          return feature === null ? null : ([feature.flatten(1).to('float32').clone(), target.clone()] as const)
+          return feature === null
+            ? null
+            : ([feature.flatten(1).to('float32').clone(), target.clone()] as const)
         }),
       )
       if (pair === null || isStopped()) {
@@ -37,7 +39,11 @@ export async function collectFeatures(
       await yieldToEvents()
     }
     if (features.length === 0) {
-      throw new VisslError(ExitCode.data, 'there are no images to evaluate on', 'check DATA.TRAIN and DATA.TEST')
+      throw new VisslError(
+        ExitCode.data,
+        'there are no images to evaluate on',
+        'check DATA.TRAIN and DATA.TEST',
+      )
     }
     return { features: ops.cat(features, 0), labels: ops.cat(labels, 0) }
   } finally {

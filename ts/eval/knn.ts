@@ -38,10 +38,17 @@ export function knnClassify(train: LabelledFeatures, test: LabelledFeatures, opt
   const [trainCount = 0, width = 0] = train.features.shape
   const [testCount = 0, testWidth = 0] = test.features.shape
   if (trainCount === 0 || testCount === 0) {
-    throw new VisslError(ExitCode.data, 'kNN needs at least one training and one test image', 'check DATA.TRAIN and DATA.TEST')
+    throw new VisslError(
+      ExitCode.data,
+      'kNN needs at least one training and one test image',
+      'check DATA.TRAIN and DATA.TEST',
+    )
   }
   if (width !== testWidth) {
-    throw new VisslError(ExitCode.internal, `kNN got training features of width ${width} and test features of width ${testWidth}`)
+    throw new VisslError(
+      ExitCode.internal,
+      `kNN got training features of width ${width} and test features of width ${testWidth}`,
+    )
   }
   const k = Math.min(options.k, trainCount)
   const chunk = Math.max(1, Math.min(testCount, Math.floor(CHUNK_ELEMENTS / trainCount)))
@@ -73,7 +80,10 @@ function rankClasses(similarity: Tensor, labels: Tensor, classes: number, k: num
   const [values, indices] = similarity.topk(k, 1)
   const neighbours = labels.index_select(0, indices.reshape([-1])).reshape(indices.shape)
   // Weights relative to the nearest neighbour: the ranking is the same and exp cannot overflow.
-  const weights = values.sub(values.slice(1, 0, 1)).div(sigma).exp()
+  const weights = values
+    .sub(values.slice(1, 0, 1))
+    .div(sigma)
+    .exp()
   const votes = ops.zeros([indices.shape[0]!, classes]).scatter_add_(1, neighbours, weights)
   return votes.argsort(1, true)
 }

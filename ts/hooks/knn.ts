@@ -63,7 +63,8 @@ export class KnnHook implements Hook {
   }
 
   async onPhaseEnd(task: Task): Promise<void> {
-    if (task.train) await this.#measureNetwork(task, `epoch ${task.trainPhaseIdx + 1}`, task.trainPhaseIdx + 1)
+    if (task.train)
+      await this.#measureNetwork(task, `epoch ${task.trainPhaseIdx + 1}`, task.trainPhaseIdx + 1)
   }
 
   async #measureNetwork(task: Task, what: string, epoch: number): Promise<void> {

@@ -21,10 +21,17 @@ export class PhaseMetricsHook implements Hook {
     const values: Record<string, MeterValue> = {}
     for (const meter of task.meters) {
       values[meter.name] = meter.value()
-      this.#folder.log.info(`Rank: 0, name: ${kind}_${meter.name}, value: ${JSON.stringify(values[meter.name])}`)
+      this.#folder.log.info(
+        `Rank: 0, name: ${kind}_${meter.name}, value: ${JSON.stringify(values[meter.name])}`,
+      )
     }
     this.#folder.phaseMetrics.write(
-      { iteration: task.iteration, phase_idx: task.phaseIdx, train_phase_idx: task.trainPhaseIdx, train: task.train },
+      {
+        iteration: task.iteration,
+        phase_idx: task.phaseIdx,
+        train_phase_idx: task.trainPhaseIdx,
+        train: task.train,
+      },
       values,
     )
     const loss = task.rows === 0 ? 0 : task.losses.reduce((sum, value) => sum + value, 0) / task.rows

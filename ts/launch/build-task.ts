@@ -49,7 +49,17 @@ export function buildTask(config: Config): Task {
   })
   const { name: meterName } = config.METERS
   const meterList = meterName === '' ? [] : [new (meters.get(meterName))(config.METERS[meterName])]
-  return new Task({ config, model, loss, optimizer, rates, meters: meterList, phases, trainLoader, testLoader })
+  return new Task({
+    config,
+    model,
+    loss,
+    optimizer,
+    rates,
+    meters: meterList,
+    phases,
+    trainLoader,
+    testLoader,
+  })
 }
 
 function splitLoader(config: Config, splitName: 'TRAIN' | 'TEST'): Loader {

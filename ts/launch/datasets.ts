@@ -18,12 +18,19 @@ export async function provideDatasets(config: Config, say: (message: string) => 
   for (const name of wanted) {
     DATA[name] =
       found.folder === null
-        ? { ...DATA[name], DATA_SOURCES: ['shapes'], DATASET_NAMES: ['shapes'], LABEL_SOURCES: relabel(DATA[name], 'shapes') }
+        ? {
+            ...DATA[name],
+            DATA_SOURCES: ['shapes'],
+            DATASET_NAMES: ['shapes'],
+            LABEL_SOURCES: relabel(DATA[name], 'shapes'),
+          }
         : { ...DATA[name], DATA_PATHS: [found.folder] }
   }
   if (found.folder === null) {
     say(`Fashion-MNIST cannot be fetched: ${found.reasons.join('; ')}`)
-    say('training on drawn shapes instead; to use the real images give VISSL_FASHION_MNIST=<folder with its four files>')
+    say(
+      'training on drawn shapes instead; to use the real images give VISSL_FASHION_MNIST=<folder with its four files>',
+    )
   }
   return { ...config, DATA }
 }

@@ -1,8 +1,8 @@
 import type { Config, Origins } from '../config/index.ts'
 import { originOf } from '../config/index.ts'
 import { createLoader, type Loader } from '../data/index.ts'
-import { ExitCode, VisslError } from '../errors.ts'
 import { scope } from '../engine/index.ts'
+import { ExitCode, VisslError } from '../errors.ts'
 
 /** Images that are looked at to learn how large they are. */
 const PROBE = 24
@@ -15,17 +15,33 @@ const IMAGES_WANTED = 60_000
  * @param say told what was chosen, and why
  * @throws VisslError when the folder has no usable images, or a single one
  */
-export async function fitFolder(config: Config, origins: Origins, say: (message: string) => void): Promise<Config> {
+export async function fitFolder(
+  config: Config,
+  origins: Origins,
+  say: (message: string) => void,
+): Promise<Config> {
   const fitted = structuredClone(config)
   const { TRAIN } = fitted.DATA
   const probe = createLoader({
-    split: { ...TRAIN, TRANSFORMS: [{ name: 'ToTensor' }], COLLATE_FUNCTION: 'default_collate', BATCHSIZE_PER_REPLICA: 1, DROP_LAST: false },
+    split: {
+      ...TRAIN,
+      TRANSFORMS: [{ name: 'ToTensor' }],
+      COLLATE_FUNCTION: 'default_collate',
+      BATCHSIZE_PER_REPLICA: 1,
+      DROP_LAST: false,
+    },
     maxFailed: 1,
   })
   const { samples, skipped } = probe.info
-  say(`${samples.toLocaleString('en')} images found${skipped.length > 0 ? ` (${skipped.length} files skipped: ${skipped[0]!.path}: ${skipped[0]!.reason}${skipped.length > 1 ? ', …' : ''})` : ''}`)
+  say(
+    `${samples.toLocaleString('en')} images found${skipped.length > 0 ? ` (${skipped.length} files skipped: ${skipped[0]!.path}: ${skipped[0]!.reason}${skipped.length > 1 ? ', …' : ''})` : ''}`,
+  )
   if (samples < 4) {
-    throw new VisslError(ExitCode.data, `${samples} images are too few to learn from`, 'give a folder with more images')
+    throw new VisslError(
+      ExitCode.data,
+      `${samples} images are too few to learn from`,
+      'give a folder with more images',
+    )
   }
   const side = await typicalSide(probe)
   const isGiven = (key: string): boolean => originOf(origins, `config.${key}`).kind === 'override'
@@ -36,7 +52,8 @@ export async function fitFolder(config: Config, origins: Origins, say: (message:
   if (!isGiven('DATA.TRAIN.BATCHSIZE_PER_REPLICA')) TRAIN.BATCHSIZE_PER_REPLICA = batch
   if (!isGiven('OPTIMIZER.num_epochs')) fitted.OPTIMIZER.num_epochs = epochs
   if (!isGiven('DATA.TRAIN.TRANSFORMS')) {
-    for (const transform of TRAIN.TRANSFORMS) if (transform.name === 'RandomResizedCrop') transform['size'] = size
+    for (const transform of TRAIN.TRANSFORMS)
+      if (transform.name === 'RandomResizedCrop') transform.size = size
   }
   const { RESNETS } = fitted.MODEL.TRUNK.TRUNK_PARAMS
   if (small && !isGiven('MODEL.TRUNK.TRUNK_PARAMS.RESNETS.STEM')) RESNETS.STEM = 'small_stride2'

@@ -33,12 +33,18 @@ export async function loadPlugins(files: readonly string[]): Promise<string[]> {
 
 async function loadPlugin(file: string): Promise<string[]> {
   const path = resolve(file)
-  if (!existsSync(path)) throw new VisslError(ExitCode.usage, `there is no plug-in ${file}`, 'check the path after --plugin')
+  if (!existsSync(path))
+    throw new VisslError(ExitCode.usage, `there is no plug-in ${file}`, 'check the path after --plugin')
   let exports: Record<string, unknown>
   try {
     exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>
   } catch (error) {
-    throw new VisslError(ExitCode.usage, `plug-in ${file} does not load: ${(error as Error).message}`, undefined, { cause: error })
+    throw new VisslError(
+      ExitCode.usage,
+      `plug-in ${file} does not load: ${(error as Error).message}`,
+      undefined,
+      { cause: error },
+    )
   }
   const registered = Object.values(exports).flatMap(registerPart)
   if (registered.length === 0) {

@@ -7,5 +7,4 @@ export function initialize(data: { index: string }): void {
   index = data.index
 }
 
-export const resolve: ResolveHook = (name, context, next) =>
-  next(name === 'vissl' ? index : name, context)
+export const resolve: ResolveHook = (name, context, next) => next(name === 'vissl' ? index : name, context)

@@ -36,7 +36,8 @@ export function placeRun(config: Config, { name, isDirSet, resume, cwd }: PlaceR
   if (isDirSet) {
     const folder = RunFolder.create({ dir: DIR, name, cwd })
     const wanted = resume === undefined || resume === 'auto' ? undefined : checkpointAt(resolve(cwd, resume))
-    const resumeFrom = wanted ?? (AUTO_RESUME || resume === 'auto' ? newestCheckpoint(folder.path) : undefined)
+    const resumeFrom =
+      wanted ?? (AUTO_RESUME || resume === 'auto' ? newestCheckpoint(folder.path) : undefined)
     return { folder, checkpoints: folder.path, resumeFrom }
   }
   if (resume === undefined) {
@@ -45,7 +46,11 @@ export function placeRun(config: Config, { name, isDirSet, resume, cwd }: PlaceR
   }
   const latest = resume === 'auto' ? RunFolder.latest(name, cwd) : resolve(cwd, resume)
   if (latest === undefined) {
-    throw new VisslError(ExitCode.usage, `there is no run of ${name} to resume in ${join(cwd, 'runs')}`, 'leave --resume out')
+    throw new VisslError(
+      ExitCode.usage,
+      `there is no run of ${name} to resume in ${join(cwd, 'runs')}`,
+      'leave --resume out',
+    )
   }
   const resumeFrom = checkpointAt(latest)
   const parent = dirname(resumeFrom)
@@ -56,7 +61,11 @@ export function placeRun(config: Config, { name, isDirSet, resume, cwd }: PlaceR
 /** The checkpoint that a path means: the file itself, or the newest of a run folder. */
 function checkpointAt(path: string): string {
   if (!existsSync(path)) {
-    throw new VisslError(ExitCode.data, `there is no ${path} to resume from`, 'give a .torch file or a run folder')
+    throw new VisslError(
+      ExitCode.data,
+      `there is no ${path} to resume from`,
+      'give a .torch file or a run folder',
+    )
   }
   if (!statSync(path).isDirectory()) return path
   const found = newestCheckpoint(join(path, CHECKPOINTS)) ?? newestCheckpoint(path)

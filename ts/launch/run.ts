@@ -8,7 +8,16 @@ import { KnnHook } from '../hooks/knn.ts'
 import { NanCheckHook } from '../hooks/nan-check.ts'
 import { PhaseMetricsHook } from '../hooks/phase-metrics.ts'
 import { ProgressHook } from '../hooks/progress.ts'
-import { ConsoleLog, formatDuration, formatMillions, type Output, Progress, runInfo, styleFor, TeeLog } from '../logging/index.ts'
+import {
+  ConsoleLog,
+  formatDuration,
+  formatMillions,
+  type Output,
+  Progress,
+  runInfo,
+  styleFor,
+  TeeLog,
+} from '../logging/index.ts'
 import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 import { runPhases } from '../train/trainer.ts'
@@ -56,7 +65,9 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
   try {
     describeTask(task, screen)
     if (request.dryRun) {
-      say(`dry run: ${task.phases.length} phases and ${task.maxIteration} steps would follow; nothing was written`)
+      say(
+        `dry run: ${task.phases.length} phases and ${task.maxIteration} steps would follow; nothing was written`,
+      )
       return ExitCode.ok
     }
     const isDirSet = originOf(origins, 'config.CHECKPOINT.DIR').kind !== 'default'
@@ -99,7 +110,12 @@ async function train(
       return ExitCode.ok
     }
   }
-  const progress = new Progress({ output: request.output, log: folder.log, frequency: config.LOG_FREQUENCY, rolling: config.ROLLING_BTIME_FREQ })
+  const progress = new Progress({
+    output: request.output,
+    log: folder.log,
+    frequency: config.LOG_FREQUENCY,
+    rolling: config.ROLLING_BTIME_FREQ,
+  })
   const hooks: Hook[] = [new PhaseMetricsHook(folder), new ProgressHook(progress, folder)]
   if (config.HOOKS.CHECK_NAN) hooks.push(new NanCheckHook())
   hooks.push(new CheckpointHook(checkpoints, folder.log))
@@ -131,7 +147,9 @@ async function train(
   if (table !== '') screen.info(`\n${table}\n`)
   log.info(`done in ${formatDuration((Date.now() - started.getTime()) / 1000)}`)
   reportImages(task, log)
-  screen.info(`${shown}/  ├ ${relative(folder.path, task.lastCheckpoint ?? checkpoints)}   ├ metrics.jsonl   ├ log.txt`)
+  screen.info(
+    `${shown}/  ├ ${relative(folder.path, task.lastCheckpoint ?? checkpoints)}   ├ metrics.jsonl   ├ log.txt`,
+  )
   screen.info('next:  vissl train ./your-photos   ·   vissl config show config=quickstart')
   return ExitCode.ok
 }
@@ -152,7 +170,9 @@ function describeTask(task: Task, log: ConsoleLog): void {
     `data     ${config.DATA.TRAIN.DATASET_NAMES[0] ?? config.DATA.TRAIN.DATA_SOURCES[0]}, ${info.samples.toLocaleString('en')} images` +
       (info.skipped.length > 0 ? ` (${info.skipped.length} files skipped: ${info.skipped[0]!.path}, …)` : ''),
   )
-  log.info(`model    ${config.MODEL.TRUNK.NAME}, ${formatMillions(parameters)} parameters     loss  ${config.LOSS.name}`)
+  log.info(
+    `model    ${config.MODEL.TRUNK.NAME}, ${formatMillions(parameters)} parameters     loss  ${config.LOSS.name}`,
+  )
   log.info(
     `machine  batch ${BATCHSIZE_PER_REPLICA}, ${config.DATA.NUM_DATALOADER_WORKERS} loader threads, ${computeThreads()} compute threads`,
   )

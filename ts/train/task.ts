@@ -131,7 +131,10 @@ export class Task implements Progress {
     this.trainPhaseIdx = progress.trainPhaseIdx
     this.iteration = progress.iteration
     this.numUpdates = progress.numUpdates
-    this.#startBatch = Math.max(0, progress.iteration - (progress.trainPhaseIdx + 1) * (this.trainLoader?.batches ?? 0))
+    this.#startBatch = Math.max(
+      0,
+      progress.iteration - (progress.trainPhaseIdx + 1) * (this.trainLoader?.batches ?? 0),
+    )
   }
 
   /** The first batch of the phase: 0 but for the first phase after a resume. */

@@ -1,7 +1,7 @@
+import type { TrainingBatch } from '../data/index.ts'
 import { noGrad, type Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { Registry } from '../registry.ts'
-import type { TrainingBatch } from '../data/index.ts'
 import type { Task } from './task.ts'
 
 /** One batch through the model, and in a training phase one update. Runs in a scope of its own. */

@@ -31,7 +31,10 @@ pub fn read_torch_file(path: String, verify: String) -> Result<TorchFileContents
     let path = Path::new(&path);
     let file = torch_file::read(path, verify).map_err(to_napi)?;
     let (tree, buffers) = json::from_file(file).map_err(|error| to_napi(error.in_file(path)))?;
-    Ok(TorchFileContents { tree, buffers: buffers.into_iter().map(Uint8Array::from).collect() })
+    Ok(TorchFileContents {
+        tree,
+        buffers: buffers.into_iter().map(Uint8Array::from).collect(),
+    })
 }
 
 /// Writes a file for `torch.load` and its digest, atomically, straight from the given buffers.

@@ -55,14 +55,18 @@ impl Engine {
     /// Kind and message of the error behind the last -1.
     #[napi]
     pub fn take_failure(&mut self) -> Failure {
-        let error = self
-            .failure
-            .take()
-            .unwrap_or_else(|| TensorError { kind: ErrorKind::Runtime, message: "no error recorded".into() });
+        let error = self.failure.take().unwrap_or_else(|| TensorError {
+            kind: ErrorKind::Runtime,
+            message: "no error recorded".into(),
+        });
         vec![error.kind.name().into(), error.message]
     }
 
-    fn settle<T>(&mut self, result: std::result::Result<T, TensorError>, value: impl FnOnce(T) -> f64) -> f64 {
+    fn settle<T>(
+        &mut self,
+        result: std::result::Result<T, TensorError>,
+        value: impl FnOnce(T) -> f64,
+    ) -> f64 {
         match result {
             Ok(done) => value(done),
             Err(error) => {
@@ -175,8 +179,16 @@ impl Engine {
     }
 
     #[napi]
-    pub fn backward(&mut self, handle: f64, gradient: Option<f64>, retain_graph: bool, create_graph: bool) -> f64 {
-        let result = self.session.backward(handle, gradient, retain_graph, create_graph);
+    pub fn backward(
+        &mut self,
+        handle: f64,
+        gradient: Option<f64>,
+        retain_graph: bool,
+        create_graph: bool,
+    ) -> f64 {
+        let result = self
+            .session
+            .backward(handle, gradient, retain_graph, create_graph);
         self.settle(result, |()| 0.0)
     }
 
@@ -186,10 +198,18 @@ impl Engine {
     pub fn grad_of(&mut self, outputs: u32, inputs: u32, retain_graph: bool, create_graph: bool) -> f64 {
         let (outputs, inputs) = (outputs as usize, inputs as usize);
         if outputs + inputs > self.arguments.len() {
-            return self.settle(Err(TensorError { kind: ErrorKind::Value, message: "too many tensors".into() }), |()| 0.0);
+            return self.settle(
+                Err(TensorError {
+                    kind: ErrorKind::Value,
+                    message: "too many tensors".into(),
+                }),
+                |()| 0.0,
+            );
         }
         let values = self.arguments[..outputs + inputs].to_vec();
-        let result = self.session.grad_of(&values[..outputs], &values[outputs..], retain_graph, create_graph);
+        let result = self
+            .session
+            .grad_of(&values[..outputs], &values[outputs..], retain_graph, create_graph);
         if let Ok(gradients) = &result {
             // SAFETY: as in `call`.
             let results = unsafe { self.results.as_mut() };
@@ -225,13 +245,23 @@ impl Engine {
     ) -> f64 {
         let (address, release, context) = (address.get_u64().1, release.get_u64().1, context.get_u64().1);
         if address == 0 || release == 0 {
-            let error = TensorError { kind: ErrorKind::Value, message: "a null address".into() };
+            let error = TensorError {
+                kind: ErrorKind::Value,
+                message: "a null address".into(),
+            };
             return self.settle(Err(error), |()| 0.0);
         }
         // SAFETY: the data addon made this address from a function of exactly this type.
         let release: unsafe extern "C" fn(*mut c_void) = unsafe { std::mem::transmute(release as usize) };
         let context = context as usize as *mut c_void;
-        let blob = Blob { data: address as usize as *mut c_void, shape: &shape, channels_last, dtype, release, context };
+        let blob = Blob {
+            data: address as usize as *mut c_void,
+            shape: &shape,
+            channels_last,
+            dtype,
+            release,
+            context,
+        };
         // SAFETY: the data addon keeps the memory valid until `release`.
         let result = unsafe { self.session.from_blob(blob) };
         if result.is_err() {
@@ -305,7 +335,14 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
     let mut data = std::ptr::null_mut();
     // SAFETY: `data` is the engine that made this function, see `call_function`.
     unsafe {
-        sys::napi_get_cb_info(env, info, std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut(), &mut data);
+        sys::napi_get_cb_info(
+            env,
+            info,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            &mut data,
+        );
         (*data.cast::<Engine>()).run();
     }
     std::ptr::null_mut()

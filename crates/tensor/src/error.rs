@@ -50,7 +50,10 @@ pub struct Error {
 
 impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn freed() -> Self {
@@ -69,7 +72,10 @@ impl std::error::Error for Error {}
 impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
         let text = error.to_string();
-        Self::new(ErrorKind::Runtime, text.split("\nException raised from").next().unwrap_or(&text))
+        Self::new(
+            ErrorKind::Runtime,
+            text.split("\nException raised from").next().unwrap_or(&text),
+        )
     }
 }
 
@@ -84,7 +90,10 @@ pub(crate) struct RawError {
 
 impl RawError {
     pub(crate) fn none() -> Self {
-        Self { kind: 0, message: std::ptr::null_mut() }
+        Self {
+            kind: 0,
+            message: std::ptr::null_mut(),
+        }
     }
 
     pub(crate) fn is_set(&self) -> bool {

@@ -31,7 +31,11 @@ pub struct Context {
 pub type Release = unsafe extern "C" fn(*mut c_void);
 
 unsafe extern "C" {
-    pub fn vissl_operator(name: *const c_char, overload: *const c_char, error: *mut RawError) -> *mut Operator;
+    pub fn vissl_operator(
+        name: *const c_char,
+        overload: *const c_char,
+        error: *mut RawError,
+    ) -> *mut Operator;
     pub fn vissl_operator_free(operator: *mut Operator);
     pub fn vissl_call(
         operator: *mut Operator,
@@ -44,7 +48,12 @@ unsafe extern "C" {
     ) -> i32;
     pub fn vissl_schemas(error: *mut RawError) -> *mut c_char;
     pub fn vissl_libtorch_version() -> *const c_char;
-    pub fn vissl_describe(tensor: *const C_tensor, out: *mut f64, capacity: usize, error: *mut RawError) -> i32;
+    pub fn vissl_describe(
+        tensor: *const C_tensor,
+        out: *mut f64,
+        capacity: usize,
+        error: *mut RawError,
+    ) -> i32;
     pub fn vissl_storage(
         tensor: *const C_tensor,
         identity: *mut u64,

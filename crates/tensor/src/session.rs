@@ -123,7 +123,11 @@ impl Session {
                 let count = result[at + 1] as usize;
                 for value in &mut result[at + 2..at + 2 + count] {
                     let raw = pointer(*value);
-                    *value = if raw.is_null() { -1.0 } else { self.table.insert_raw(raw) };
+                    *value = if raw.is_null() {
+                        -1.0
+                    } else {
+                        self.table.insert_raw(raw)
+                    };
                 }
                 at += 2 + count;
             } else if tag == 0.0 {
@@ -146,7 +150,11 @@ impl Session {
         let mut error = RawError::none();
         // SAFETY: `raw` is live; the shim writes at most `out.len()` values.
         let written = unsafe { ffi::vissl_describe(raw, out.as_mut_ptr(), out.len(), &mut error) };
-        if written < 0 { Err(error.take()) } else { Ok(written as usize) }
+        if written < 0 {
+            Err(error.take())
+        } else {
+            Ok(written as usize)
+        }
     }
 
     pub fn is_contiguous(&self, handle: f64, memory_format: i32) -> Result<bool> {
@@ -194,22 +202,42 @@ impl Session {
     }
 
     /// Gradients of the sum of `outputs` with respect to `inputs`, without touching their `.grad`.
-    pub fn grad_of(&mut self, outputs: &[f64], inputs: &[f64], retain: bool, create: bool) -> Result<Vec<f64>> {
-        let outputs = outputs.iter().map(|&handle| self.table.share(handle)).collect::<Result<Vec<_>>>()?;
-        let inputs = inputs.iter().map(|&handle| self.table.share(handle)).collect::<Result<Vec<_>>>()?;
+    pub fn grad_of(
+        &mut self,
+        outputs: &[f64],
+        inputs: &[f64],
+        retain: bool,
+        create: bool,
+    ) -> Result<Vec<f64>> {
+        let outputs = outputs
+            .iter()
+            .map(|&handle| self.table.share(handle))
+            .collect::<Result<Vec<_>>>()?;
+        let inputs = inputs
+            .iter()
+            .map(|&handle| self.table.share(handle))
+            .collect::<Result<Vec<_>>>()?;
         let gradients = Tensor::f_run_backward(&outputs, &inputs, retain, create)?;
-        Ok(gradients.into_iter().map(|gradient| self.table.insert(gradient)).collect())
+        Ok(gradients
+            .into_iter()
+            .map(|gradient| self.table.insert(gradient))
+            .collect())
     }
 
     /// A tensor with a copy of `bytes`, row-major.
     pub fn from_bytes(&mut self, bytes: &[u8], shape: &[i64], dtype: i32) -> Result<f64> {
         let kind = kind(dtype)?;
-        let elements: Option<i64> = shape.iter().try_fold(1i64, |product, &size| product.checked_mul(size));
+        let elements: Option<i64> = shape
+            .iter()
+            .try_fold(1i64, |product, &size| product.checked_mul(size));
         let expected = elements.and_then(|n| n.checked_mul(kind.elt_size_in_bytes() as i64));
         if shape.iter().any(|&size| size < 0) || expected != Some(bytes.len() as i64) {
             return Err(Error::new(
                 ErrorKind::Value,
-                format!("{} bytes cannot fill a tensor of shape {shape:?} and {kind:?}", bytes.len()),
+                format!(
+                    "{} bytes cannot fill a tensor of shape {shape:?} and {kind:?}",
+                    bytes.len()
+                ),
             ));
         }
         let tensor = Tensor::f_empty(shape, (kind, Device::Cpu))?;
@@ -224,7 +252,10 @@ impl Session {
             let plain = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
             let bytes = plain.numel() * plain.kind().elt_size_in_bytes();
             if bytes != out.len() {
-                return Err(Error::new(ErrorKind::Value, format!("the tensor has {bytes} bytes, not {}", out.len())));
+                return Err(Error::new(
+                    ErrorKind::Value,
+                    format!("the tensor has {bytes} bytes, not {}", out.len()),
+                ));
             }
             // SAFETY: `plain` is contiguous CPU memory of `bytes` bytes.
             unsafe { std::ptr::copy_nonoverlapping(plain.data_ptr().cast::<u8>(), out.as_mut_ptr(), bytes) };
@@ -239,7 +270,10 @@ impl Session {
     pub unsafe fn from_blob(&mut self, blob: Blob<'_>) -> Result<f64> {
         kind(blob.dtype)?;
         if blob.channels_last && blob.shape.len() != 4 {
-            return Err(Error::new(ErrorKind::Value, "channels-last memory needs four dimensions"));
+            return Err(Error::new(
+                ErrorKind::Value,
+                "channels-last memory needs four dimensions",
+            ));
         }
         let mut error = RawError::none();
         // SAFETY: the caller's promise; sizes come with their length.
@@ -255,7 +289,11 @@ impl Session {
                 &mut error,
             )
         };
-        if tensor.is_null() { Err(error.take()) } else { Ok(self.table.insert_raw(tensor)) }
+        if tensor.is_null() {
+            Err(error.take())
+        } else {
+            Ok(self.table.insert_raw(tensor))
+        }
     }
 
     /// Another handle of the same tensor.
@@ -277,7 +315,10 @@ impl Session {
                 storages.insert(identity, bytes);
             }
         }
-        StorageStats { tensors: self.table.live(), bytes: storages.values().sum() }
+        StorageStats {
+            tensors: self.table.live(),
+            bytes: storages.values().sum(),
+        }
     }
 
     /// Switches gradient recording (`None`: only asks). Returns what it was.
@@ -294,7 +335,11 @@ impl Session {
         let mut error = RawError::none();
         // SAFETY: returns a new tensor, which the table takes over.
         let state = unsafe { ffi::vissl_rng_state(device_type, device_index, &mut error) };
-        if state.is_null() { Err(error.take()) } else { Ok(self.table.insert_raw(state)) }
+        if state.is_null() {
+            Err(error.take())
+        } else {
+            Ok(self.table.insert_raw(state))
+        }
     }
 
     pub fn set_rng_state(&mut self, device_type: i32, device_index: i32, state: f64) -> Result<()> {
@@ -324,7 +369,9 @@ impl Session {
     }
 
     fn optional(&self, handle: Option<f64>) -> Result<*const C_tensor> {
-        handle.map_or(Ok(std::ptr::null()), |handle| self.table.raw(handle).map(<*mut C_tensor>::cast_const))
+        handle.map_or(Ok(std::ptr::null()), |handle| {
+            self.table.raw(handle).map(<*mut C_tensor>::cast_const)
+        })
     }
 }
 
@@ -360,7 +407,9 @@ pub fn schemas() -> Result<String> {
 /// The version of libtorch's headers that this was built with.
 pub fn libtorch_version() -> String {
     // SAFETY: a string literal.
-    unsafe { CStr::from_ptr(ffi::vissl_libtorch_version()) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(ffi::vissl_libtorch_version()) }
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn pointer(bits: f64) -> *mut C_tensor {
@@ -386,7 +435,12 @@ fn kind(dtype: i32) -> Result<Kind> {
         10 => Kind::ComplexDouble,
         11 => Kind::Bool,
         15 => Kind::BFloat16,
-        _ => return Err(Error::new(ErrorKind::Type, format!("dtype number {dtype} has no counterpart here"))),
+        _ => {
+            return Err(Error::new(
+                ErrorKind::Type,
+                format!("dtype number {dtype} has no counterpart here"),
+            ));
+        }
     })
 }
 

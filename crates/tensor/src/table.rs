@@ -46,7 +46,11 @@ impl Table {
                 index
             }
             None => {
-                self.slots.push(Slot { tensor, generation: 1, live: 1 });
+                self.slots.push(Slot {
+                    tensor,
+                    generation: 1,
+                    live: 1,
+                });
                 (self.slots.len() - 1) as u32
             }
         };
@@ -81,11 +85,17 @@ impl Table {
 
     /// Frees one tensor; false when it was freed before.
     pub fn free(&mut self, handle: f64) -> bool {
-        let Ok(index) = self.index(handle) else { return false };
+        let Ok(index) = self.index(handle) else {
+            return false;
+        };
         let slot = &mut self.slots[index];
         let raw = std::mem::replace(&mut slot.tensor, std::ptr::null_mut());
         slot.live = 0;
-        slot.generation = if slot.generation + 1 >= GENERATIONS { 1 } else { slot.generation + 1 };
+        slot.generation = if slot.generation + 1 >= GENERATIONS {
+            1
+        } else {
+            slot.generation + 1
+        };
         self.free.push(index as u32);
         // SAFETY: the slot owned `raw` and has just given it up.
         drop(unsafe { Tensor::from_ptr(raw) });
@@ -93,7 +103,10 @@ impl Table {
     }
 
     pub fn tensors(&self) -> impl Iterator<Item = *mut C_tensor> + '_ {
-        self.slots.iter().filter(|slot| slot.live == 1).map(|slot| slot.tensor)
+        self.slots
+            .iter()
+            .filter(|slot| slot.live == 1)
+            .map(|slot| slot.tensor)
     }
 }
 
