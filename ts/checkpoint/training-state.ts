@@ -29,14 +29,13 @@ export interface TrainingParts {
 /**
  * The content of a checkpoint under the reference's keys.
  *
- * @param midEpoch the phase in progress is not done: its indices are stored reduced by one, so that a resumed run
- * enters it again
+ * @param midEpoch the phase in progress is not done: its index, and in training that of the epoch, is stored reduced
+ * by one, so that a resumed run enters it again
  */
 export function captureState(parts: TrainingParts, midEpoch: boolean): TorchValue {
   const { model, loss, optimizer, progress } = parts
-  const back = midEpoch ? 1 : 0
-  const phase_idx = progress.phaseIdx - back
-  const train_phase_idx = progress.trainPhaseIdx - back
+  const phase_idx = progress.phaseIdx - (midEpoch ? 1 : 0)
+  const train_phase_idx = progress.trainPhaseIdx - (midEpoch && parts.train ? 1 : 0)
   return scope(() => {
     const state = model.splitState()
     const lossState = storeModule(loss)

@@ -53,6 +53,8 @@ export interface FetchOptions {
   /** Where caches lie. Default `userCache()`. */
   cache?: string
   env?: NodeJS.ProcessEnv
+  /** Ends the fetching; nothing half-done stays. */
+  signal?: AbortSignal
 }
 
 /** Where the files are, or why they could not be had: one line a source. */
@@ -72,16 +74,17 @@ export function userCache(env: NodeJS.ProcessEnv = process.env): string {
  * @returns the folder for an `idx` source; without one, the reasons, for the caller to fall back and say so
  */
 export async function fetchFashionMnist(options: FetchOptions = {}): Promise<FashionMnist> {
-  const { env = process.env, onProgress = () => {}, timeout = 10_000 } = options
+  const { env = process.env, onProgress = () => {}, timeout = 10_000, signal } = options
   const target = join(options.cache ?? userCache(env), 'fashion-mnist')
   if (await isComplete(target)) return { folder: target, from: 'cache' }
   const given = options.folder ?? env.VISSL_FASHION_MNIST
   const sources: Source[] = []
   if (given) sources.push([given, async () => fromFolder(given)])
-  if (options.onlyFolder !== true) sources.push(...publicSources(timeout))
+  if (options.onlyFolder !== true) sources.push(...publicSources(timeout, signal))
 
   const reasons: string[] = []
   for (const [name, open] of sources) {
+    if (signal?.aborted) break
     onProgress(`fetching Fashion-MNIST from ${name}`)
     let source: Read | undefined
     try {
@@ -100,12 +103,12 @@ export async function fetchFashionMnist(options: FetchOptions = {}): Promise<Fas
 /** A name for messages, and how to open it. */
 type Source = [string, () => Promise<Read>]
 
-function publicSources(timeout: number): Source[] {
+function publicSources(timeout: number, signal?: AbortSignal): Source[] {
   const sources: Source[] = []
   if (existsSync(installed)) sources.push([installed, async () => fromFolder(installed)])
   if (process.platform === 'linux')
-    sources.push([`Debian package ${debianPackage}`, () => fromDebian(timeout)])
-  for (const home of homes) sources.push([home, async () => fromHome(home, timeout)])
+    sources.push([`Debian package ${debianPackage}`, () => fromDebian(timeout, signal)])
+  for (const home of homes) sources.push([home, async () => fromHome(home, timeout, signal)])
   return sources
 }
 
@@ -164,16 +167,20 @@ function fromFolder(folder: string): Read {
   }
 }
 
-async function fromDebian(timeout: number): Promise<Read> {
+async function fromDebian(timeout: number, signal?: AbortSignal): Promise<Read> {
   const folder = await mkdtemp(join(tmpdir(), 'vissl-fashion-mnist-'))
   const close = () => rm(folder, { recursive: true, force: true })
   try {
     const network = [`Acquire::http::Timeout=${Math.ceil(timeout / 1000)}`, 'Acquire::Retries=0']
     const flags = network.flatMap((option) => ['-o', option])
-    await run('apt-get', ['download', ...flags, debianPackage], { cwd: folder, timeout: timeout * 12 })
+    await run('apt-get', ['download', ...flags, debianPackage], {
+      cwd: folder,
+      timeout: timeout * 12,
+      signal,
+    })
     const file = (await readdir(folder)).find((name) => name.endsWith('.deb'))
     if (file === undefined) throw new Error('apt-get downloaded nothing')
-    await run('dpkg-deb', ['-x', join(folder, file), join(folder, 'files')], { timeout: timeout * 6 })
+    await run('dpkg-deb', ['-x', join(folder, file), join(folder, 'files')], { timeout: timeout * 6, signal })
   } catch (error) {
     await close()
     throw error
@@ -181,17 +188,18 @@ async function fromDebian(timeout: number): Promise<Read> {
   return { ...fromFolder(join(folder, 'files', installed)), close }
 }
 
-function fromHome(home: string, timeout: number): Read {
-  return { read: (name) => download(`${home}/${name}.gz`, timeout) }
+function fromHome(home: string, timeout: number, signal?: AbortSignal): Read {
+  return { read: (name) => download(`${home}/${name}.gz`, timeout, signal) }
 }
 
 /** Downloads a file; gives up when nothing arrives for `timeout` milliseconds. */
-async function download(url: string, timeout: number): Promise<Uint8Array> {
+async function download(url: string, timeout: number, signal?: AbortSignal): Promise<Uint8Array> {
   const abort = new AbortController()
   const stalled = () => abort.abort(new Error(`no answer within ${timeout / 1000} s`))
   let timer = setTimeout(stalled, timeout)
   try {
-    const response = await fetch(url, { signal: abort.signal })
+    const either = signal === undefined ? abort.signal : AbortSignal.any([abort.signal, signal])
+    const response = await fetch(url, { signal: either })
     if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`)
     const pieces: Uint8Array[] = []
     let bytes = 0

@@ -21,20 +21,44 @@ interface Loading {
   loadedLibrary(name: string): string | null
 }
 
+/** The environment's `VISSL_LIBTORCH_RECORD`, or where set-up puts it. */
+const recordPath = (): string => process.env.VISSL_LIBTORCH_RECORD || `${nativeFolder}libtorch.json`
+
+function unusable(message: string, cause?: unknown): VisslError {
+  const isGiven = Boolean(process.env.VISSL_LIBTORCH_RECORD)
+  const fix = `${isGiven ? 'unset VISSL_LIBTORCH_RECORD, or ' : ''}run: npm run setup`
+  return new VisslError(ExitCode.environment, message, fix, { cause })
+}
+
 /** @throws VisslError when set-up has not run or its record is unreadable */
 export function libtorchRecord(): LibtorchRecord {
-  const path = process.env.VISSL_LIBTORCH_RECORD ?? `${nativeFolder}libtorch.json`
+  const path = recordPath()
   let text: string
   try {
     text = readFileSync(path, 'utf8')
-  } catch {
-    throw new VisslError(ExitCode.environment, 'libtorch is not set up yet', 'run: npm run setup')
-  }
-  try {
-    return JSON.parse(text) as LibtorchRecord
   } catch (error) {
-    throw new VisslError(ExitCode.environment, `${path} is damaged`, 'run: npm run setup', { cause: error })
+    throw unusable(`libtorch is not set up yet: there is no ${path}`, error)
   }
+  let record: unknown
+  try {
+    record = JSON.parse(text)
+  } catch (error) {
+    throw unusable(`${path} is damaged`, error)
+  }
+  if (!isRecord(record)) throw unusable(`${path} is damaged`)
+  return record
+}
+
+function isRecord(value: unknown): value is LibtorchRecord {
+  if (typeof value !== 'object' || value === null) return false
+  const { version, preload, files } = value as Partial<LibtorchRecord>
+  return (
+    typeof version === 'string' &&
+    Array.isArray(preload) &&
+    preload.every((path) => typeof path === 'string') &&
+    Array.isArray(files) &&
+    files.every((file) => typeof file?.path === 'string' && typeof file.size === 'number')
+  )
 }
 
 /**
@@ -54,17 +78,15 @@ export function loadLibtorch(): void {
   for (const { path, size } of record.files) {
     const actual = statSync(path, { throwIfNoEntry: false })?.size
     if (actual !== size) {
-      throw new VisslError(
-        ExitCode.environment,
+      throw unusable(
         actual === undefined ? `libtorch is gone: ${path}` : `${path} has ${actual} bytes instead of ${size}`,
-        'run: npm run setup',
       )
     }
   }
   const loading = host<Loading>()
   const other = loading.loadedLibrary('libtorch_cpu.so')
   const ours = record.files.find((file) => file.path.endsWith('/libtorch_cpu.so'))
-  if (other !== null && ours !== undefined && statSync(other).ino !== statSync(ours.path).ino) {
+  if (other !== null && ours !== undefined && !isSameFile(other, ours.path)) {
     throw new VisslError(
       ExitCode.environment,
       `another libtorch is loaded in this process already: ${other}`,
@@ -75,14 +97,12 @@ export function loadLibtorch(): void {
     try {
       loading.loadLibrary(path)
     } catch (error) {
-      throw new VisslError(
-        ExitCode.environment,
-        `libtorch does not load: ${(error as Error).message}`,
-        'run: npm run setup',
-        {
-          cause: error,
-        },
-      )
+      throw unusable(`libtorch does not load: ${(error as Error).message}`, error)
     }
   }
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const [first, second] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }))
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev
 }

@@ -11,11 +11,17 @@ export class CheckpointHook implements Hook {
   readonly name = 'checkpoint'
   readonly #folder: string
   readonly #log: Log
+  /** Whether this process has entered a phase; before that there is nothing that the resumed file lacks. */
+  #entered = false
 
   /** @param folder where the files go, created by the caller */
   constructor(folder: string, log: Log) {
     this.#folder = folder
     this.#log = log
+  }
+
+  onPhaseStart(): void {
+    this.#entered = true
   }
 
   async onStep(task: Task): Promise<void> {
@@ -33,11 +39,9 @@ export class CheckpointHook implements Hook {
   }
 
   async onStop(task: Task): Promise<void> {
-    const batches = task.trainLoader?.batches ?? 0
-    const trained = task.iteration > 0 && task.train
-    if (!trained) return
+    if (!this.#entered || task.iteration === 0) return
     // After the last batch of an epoch the phase is done, although its end has not been reached.
-    const done = task.iteration === (task.trainPhaseIdx + 1) * batches
+    const done = task.train && task.iteration === (task.trainPhaseIdx + 1) * (task.trainLoader?.batches ?? 0)
     await this.#save(task, iterationName(task.iteration), !done)
   }
 

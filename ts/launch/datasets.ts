@@ -8,12 +8,18 @@ type Split = Config['DATA']['TRAIN']
  * Fetches the data sets that are known by name and need no path of the user's. Without a network the quick start's
  * images are drawn instead, and `say` is told.
  *
+ * @param signal ends a download
  * @returns the configuration with the paths filled in
  */
-export async function provideDatasets(config: Config, say: (message: string) => void): Promise<Config> {
+export async function provideDatasets(
+  config: Config,
+  say: (message: string) => void,
+  signal?: AbortSignal,
+): Promise<Config> {
   const wanted = (['TRAIN', 'TEST'] as const).filter((name) => wantsFashionMnist(config.DATA[name]))
   if (wanted.length === 0) return config
-  const found = await fetchFashionMnist({ onProgress: say })
+  const found = await fetchFashionMnist({ onProgress: say, ...(signal && { signal }) })
+  if (signal?.aborted) return config
   const DATA = { ...config.DATA }
   for (const name of wanted) {
     DATA[name] =

@@ -1,8 +1,10 @@
+import { basename } from 'node:path'
 import type { Config, Origins } from '../config/index.ts'
 import { originOf } from '../config/index.ts'
 import { createLoader, type Loader } from '../data/index.ts'
 import { scope } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
+import { countFiles } from './skipped.ts'
 
 /** Images that are looked at to learn how large they are. */
 const PROBE = 24
@@ -13,7 +15,7 @@ const IMAGES_WANTED = 60_000
  * Chooses crops, stem, batch and epochs for a folder of images, as far as the command line does not.
  *
  * @param say told what was chosen, and why
- * @throws VisslError when the folder has no usable images, or a single one
+ * @throws VisslError when the folder has no usable images, or hardly any
  */
 export async function fitFolder(
   config: Config,
@@ -25,6 +27,7 @@ export async function fitFolder(
   const probe = createLoader({
     split: {
       ...TRAIN,
+      LABEL_SOURCES: TRAIN.DATA_SOURCES,
       TRANSFORMS: [{ name: 'ToTensor' }],
       COLLATE_FUNCTION: 'default_collate',
       BATCHSIZE_PER_REPLICA: 1,
@@ -32,10 +35,14 @@ export async function fitFolder(
     },
     maxFailed: 1,
   })
-  const { samples, skipped } = probe.info
-  say(
-    `${samples.toLocaleString('en')} images found${skipped.length > 0 ? ` (${skipped.length} files skipped: ${skipped[0]!.path}: ${skipped[0]!.reason}${skipped.length > 1 ? ', …' : ''})` : ''}`,
-  )
+  const { samples, skipped, classes } = probe.info
+  const inClasses = classes.length > 0 ? ` in ${classes.length} sub-folders` : ''
+  const [first] = skipped
+  const left =
+    first === undefined
+      ? ''
+      : ` (${countFiles(skipped.length)} skipped, the first: ${first.path}, ${first.reason})`
+  say(`${samples.toLocaleString('en')} images found${inClasses}${left}`)
   if (samples < 4) {
     throw new VisslError(
       ExitCode.data,
@@ -45,6 +52,7 @@ export async function fitFolder(
   }
   const side = await typicalSide(probe)
   const isGiven = (key: string): boolean => originOf(origins, `config.${key}`).kind === 'override'
+  TRAIN.DATASET_NAMES = [basename(TRAIN.DATA_PATHS[0] ?? '')]
   const small = side < 64
   const size = small ? Math.max(16, Math.floor(side / 4) * 4) : side < 160 ? 64 : 96
   const batch = Math.min(small ? 256 : 64, 2 ** Math.floor(Math.log2(Math.max(2, samples / 2))))
@@ -64,13 +72,28 @@ export async function fitFolder(
   return fitted
 }
 
-/** Median of the shorter sides of the first images. */
+/** Median of the shorter sides of the first images that can be decoded. */
 async function typicalSide(loader: Loader): Promise<number> {
   const sides: number[] = []
+  let seen = 0
   for await (const batch of loader.epoch(0, 0)) {
-    sides.push(scope(() => Math.min(...batch.tensors().input.shape.slice(2))))
-    if (sides.length === Math.min(PROBE, loader.info.samples)) break
+    const { data, valid } = scope(() => ({
+      data: batch.take('data.0').shape,
+      valid: batch.take('data_valid.0').item() === 1,
+    }))
+    if (valid) sides.push(Math.min(...data.slice(2)))
+    if (++seen === PROBE) break
   }
+  if (sides.length === 0) throw noneDecoded(loader, seen)
   sides.sort((a, b) => a - b)
-  return sides[Math.floor(sides.length / 2)] ?? 0
+  return sides[Math.floor(sides.length / 2)]!
+}
+
+function noneDecoded(loader: Loader, seen: number): VisslError {
+  const list = loader.failures.slice(0, seen).map(({ name, reason }) => `\n  ${name}: ${reason}`)
+  return new VisslError(
+    ExitCode.data,
+    `none of the ${countFiles(seen)} that were tried can be decoded:${list.join('')}`,
+    'repair or remove these files, or give another folder',
+  )
 }

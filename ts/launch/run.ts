@@ -14,6 +14,7 @@ import {
   formatMillions,
   type Output,
   Progress,
+  type RunFolder,
   runInfo,
   styleFor,
   TeeLog,
@@ -25,7 +26,8 @@ import { buildTask, usesChannelsLast } from './build-task.ts'
 import { provideDatasets } from './datasets.ts'
 import { fitFolder } from './folder.ts'
 import { placeRun, type RunPlace } from './resume.ts'
-import { stopOnSignals } from './signals.ts'
+import { StopSignals } from './signals.ts'
+import { countFiles, unusedFiles, writeSkipped } from './skipped.ts'
 import { knnTable } from './summary.ts'
 
 /** What `vissl train` asks for. */
@@ -58,11 +60,15 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
   const screen = new ConsoleLog(output)
   const say = (message: string) => screen.info(message)
   output.write(`${styleFor(output).bold(commandLine.join(' '))}\n`)
-  const fitted = folder === undefined ? request.config : await fitFolder(request.config, origins, say)
-  const config = await provideDatasets(inferConfig(fitted, { origins }), say)
-  const task = buildTask(config)
+  const signals = new StopSignals(say)
+  let task: Task | undefined
   let place: RunPlace | undefined
   try {
+    const fitted = folder === undefined ? request.config : await fitFolder(request.config, origins, say)
+    signals.throwIfStopped()
+    const config = await provideDatasets(inferConfig(fitted, { origins }), say, signals.signal)
+    signals.throwIfStopped()
+    task = buildTask(config)
     describeTask(task, screen)
     if (request.dryRun) {
       say(
@@ -72,9 +78,10 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
     }
     const isDirSet = originOf(origins, 'config.CHECKPOINT.DIR').kind !== 'default'
     place = placeRun(config, { name, isDirSet, resume: request.resume, cwd })
-    return await train(task, place, { ...request, config: fitted }, screen)
+    return await train(task, place, { ...request, config: fitted }, screen, signals)
   } finally {
-    task.free()
+    signals.restore()
+    task?.free()
     place?.folder.close()
   }
 }
@@ -84,6 +91,7 @@ async function train(
   { folder, checkpoints, resumeFrom }: RunPlace,
   request: TrainingRequest,
   screen: ConsoleLog,
+  signals: StopSignals,
 ): Promise<ExitCode> {
   const { config } = task
   const started = new Date()
@@ -101,6 +109,9 @@ async function train(
     started,
   })
   folder.writeInfo(info)
+  const skipped = unusedFiles(task.trainLoader ?? task.testLoader!)
+  const list = writeSkipped(folder, skipped)
+  if (list !== undefined) log.warn(`${countFiles(skipped.length)} skipped: see ${list}`)
   if (resumeFrom !== undefined) {
     task.resumeAt(restoreState(resumeFrom, task))
     task.lastCheckpoint = resumeFrom
@@ -129,24 +140,26 @@ async function train(
   if (knn !== undefined) hooks.push(knn)
   hooks.push(...(request.hooks ?? []))
 
-  const restoreSignals = stopOnSignals(task, (message) => progress.print(`  ${message}`))
+  signals.watch(task, (message) => progress.print(`  ${message}`))
   let exitCode: ExitCode = ExitCode.internal
   try {
     await runPhases(task, hooks)
     exitCode = ExitCode.ok
   } catch (error) {
     progress.clear()
-    folder.log.error((error as Error).message)
     exitCode = (error as { exitCode?: ExitCode }).exitCode ?? ExitCode.internal
+    const { message } = error as Error
+    // What ended the run is what is reported, also where a full disk takes no more notes of it.
+    attempt(() => folder.log.error(message))
+    attempt(() => writeSkipped(folder, unusedFiles(task.trainLoader ?? task.testLoader!)))
+    attempt(() => folder.writeInfo({ ...info, finished: new Date().toISOString(), exitCode }))
     throw error
-  } finally {
-    restoreSignals()
-    folder.writeInfo({ ...info, finished: new Date().toISOString(), exitCode })
   }
+  folder.writeInfo({ ...info, finished: new Date().toISOString(), exitCode })
   const table = knn === undefined ? '' : knnTable(knn.records)
   if (table !== '') screen.info(`\n${table}\n`)
   log.info(`done in ${formatDuration((Date.now() - started.getTime()) / 1000)}`)
-  reportImages(task, log)
+  reportImages(task, folder, log)
   screen.info(
     `${shown}/  ├ ${relative(folder.path, task.lastCheckpoint ?? checkpoints)}   ├ metrics.jsonl   ├ log.txt`,
   )
@@ -154,10 +167,21 @@ async function train(
   return ExitCode.ok
 }
 
-function reportImages(task: Task, log: TeeLog): void {
-  const failures = task.trainLoader?.failures ?? []
-  if (failures.length === 0) return
-  log.warn(`${failures.length} images could not be decoded and were replaced by gray ones:`)
+function attempt(action: () => void): void {
+  try {
+    action()
+  } catch {
+    // The caller is about to throw what happened first.
+  }
+}
+
+/** Lists the files that were of no use in the run folder; names the first ten that could not be decoded. */
+function reportImages(task: Task, folder: RunFolder, log: TeeLog): void {
+  const loader = task.trainLoader ?? task.testLoader!
+  const path = writeSkipped(folder, unusedFiles(loader))
+  const { failures } = loader
+  if (path === undefined || failures.length === 0) return
+  log.warn(`${countFiles(failures.length)} could not be decoded, gray images stood in; all are in ${path}`)
   for (const { name, reason } of failures.slice(0, 10)) log.warn(`  ${name}: ${reason}`)
 }
 
@@ -168,7 +192,7 @@ function describeTask(task: Task, log: ConsoleLog): void {
   const { BATCHSIZE_PER_REPLICA } = config.DATA.TRAIN
   log.info(
     `data     ${config.DATA.TRAIN.DATASET_NAMES[0] ?? config.DATA.TRAIN.DATA_SOURCES[0]}, ${info.samples.toLocaleString('en')} images` +
-      (info.skipped.length > 0 ? ` (${info.skipped.length} files skipped: ${info.skipped[0]!.path}, …)` : ''),
+      (info.skipped.length > 0 ? ` (${countFiles(info.skipped.length)} skipped)` : ''),
   )
   log.info(
     `model    ${config.MODEL.TRUNK.NAME}, ${formatMillions(parameters)} parameters     loss  ${config.LOSS.name}`,

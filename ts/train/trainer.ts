@@ -51,8 +51,10 @@ async function stopIfAsked(task: Task, hooks: readonly Hook[]): Promise<void> {
   const saved = task.lastCheckpoint
   throw new Stopped(
     exitCode,
-    `${reason} at step ${task.iteration}${saved === undefined ? '' : `; saved ${saved}`}`,
-    saved === undefined ? undefined : `continue with: the same command and --resume ${saved}`,
+    `${reason} at step ${task.iteration}; ${saved === undefined ? 'there was nothing to save' : `saved ${saved}`}`,
+    saved === undefined
+      ? 'start again with the same command'
+      : `continue with: the same command and --resume ${saved}`,
   )
 }
 
