@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.ts'
-import { createLoader, type Loader } from '../data/index.ts'
+import { createLoader, type DataSplit, type Loader } from '../data/index.ts'
 import type { Tensor } from '../engine/index.ts'
 import { collectFeatures } from '../eval/features.ts'
 import { knnClassify } from '../eval/knn.ts'
@@ -16,47 +16,38 @@ export interface KnnRecord {
   readonly top5: number
 }
 
+interface Pair {
+  readonly train: Loader
+  readonly test: Loader
+}
+
 /** Images above this size are not compared pixel by pixel. */
 const RAW_PIXELS_UP_TO = 64 * 64 * 3
 
 /**
  * Measures how well neighbours in feature space share a class: before training, after every epoch, and once for the
- * raw pixels as the bar to pass. The trunk's last feature is used, without augmentation and without gradients.
+ * raw pixels (values from 0 to 1, not normalised) as the bar to pass. The trunk's last feature is used, without augmentation and without gradients.
  */
 export class KnnHook implements Hook {
   readonly name = 'knn'
   readonly records: KnnRecord[] = []
-  readonly #train: Loader
-  readonly #test: Loader
+  readonly #config: Config
+  readonly #channelsLast: boolean
+  readonly #loaders: Pair
   readonly #report: (record: KnnRecord) => void
 
   /** @param report called with every measurement */
   constructor(config: Config, channelsLast: boolean, report: (record: KnnRecord) => void) {
+    this.#config = config
+    this.#channelsLast = channelsLast
     this.#report = report
-    const { TRAIN_LIMIT, TEST_LIMIT } = config.EVALUATION.KNN
-    const plain = (name: 'TRAIN' | 'TEST', limit: number): Loader =>
-      createLoader({
-        split: {
-          ...config.DATA[name],
-          TRANSFORMS: config.DATA.TEST.TRANSFORMS,
-          COLLATE_FUNCTION: 'default_collate',
-          LABEL_SOURCES: config.DATA[name].DATA_SOURCES,
-          DATA_LIMIT: limit,
-          DROP_LAST: false,
-        },
-        splitName: name,
-        order: 'sequential',
-        workers: config.DATA.NUM_DATALOADER_WORKERS,
-        seed: config.SEED_VALUE,
-        channelsLast,
-      })
-    this.#train = plain('TRAIN', TRAIN_LIMIT)
-    this.#test = plain('TEST', TEST_LIMIT)
+    this.#loaders = this.#open(config.DATA.TEST.TRANSFORMS)
   }
 
   async onStart(task: Task): Promise<void> {
     if (task.iteration > 0) return
-    await this.#measure(task, 'raw pixels', undefined, (images) =>
+    const raw = this.#open(this.#config.DATA.TEST.TRANSFORMS.filter(({ name }) => name !== 'Normalize'))
+    await this.#measure(task, raw, 'raw pixels', undefined, (images) =>
       images.flatten(1).shape[1]! <= RAW_PIXELS_UP_TO ? images : null,
     )
     await this.#measureNetwork(task, 'untrained network', 0)
@@ -67,12 +58,34 @@ export class KnnHook implements Hook {
       await this.#measureNetwork(task, `epoch ${task.trainPhaseIdx + 1}`, task.trainPhaseIdx + 1)
   }
 
+  /** Both splits with labels, in their own order, without augmentation. */
+  #open(transforms: DataSplit['TRANSFORMS']): Pair {
+    const { DATA, EVALUATION, SEED_VALUE } = this.#config
+    const open = (splitName: 'TRAIN' | 'TEST', limit: number): Loader =>
+      createLoader({
+        split: {
+          ...DATA[splitName],
+          TRANSFORMS: transforms,
+          COLLATE_FUNCTION: 'default_collate',
+          LABEL_SOURCES: DATA[splitName].DATA_SOURCES,
+          DATA_LIMIT: limit,
+          DROP_LAST: false,
+        },
+        splitName,
+        order: 'sequential',
+        workers: DATA.NUM_DATALOADER_WORKERS,
+        seed: SEED_VALUE,
+        channelsLast: this.#channelsLast,
+      })
+    return { train: open('TRAIN', EVALUATION.KNN.TRAIN_LIMIT), test: open('TEST', EVALUATION.KNN.TEST_LIMIT) }
+  }
+
   async #measureNetwork(task: Task, what: string, epoch: number): Promise<void> {
     const { trunk } = task.model
     const training = trunk.training
     trunk.eval()
     try {
-      await this.#measure(task, what, epoch, (images) => trunk.call(images, [])[0]!)
+      await this.#measure(task, this.#loaders, what, epoch, (images) => trunk.call(images, [])[0]!)
     } finally {
       trunk.train(training)
     }
@@ -80,13 +93,14 @@ export class KnnHook implements Hook {
 
   async #measure(
     task: Task,
+    loaders: Pair,
     what: string,
     epoch: number | undefined,
     embed: (images: Tensor) => Tensor | null,
   ): Promise<void> {
     const stopped = () => task.stopRequest !== undefined
-    const train = await collectFeatures(this.#train, embed, stopped)
-    const test = train === null ? null : await collectFeatures(this.#test, embed, stopped)
+    const train = await collectFeatures(loaders.train, embed, stopped)
+    const test = train === null ? null : await collectFeatures(loaders.test, embed, stopped)
     if (train !== null && test !== null) {
       const { TOPK, SIGMA } = task.config.EVALUATION.KNN
       const { top1, top5 } = knnClassify(train, test, { k: TOPK, sigma: SIGMA, normalize: true })
