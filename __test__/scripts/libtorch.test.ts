@@ -9,7 +9,7 @@ import {
   writeLinkFolder,
   writeRecord,
 } from '../../scripts/setup/libtorch.mjs'
-import { provisionLibtorch } from '../../scripts/setup/libtorch-sources.mjs'
+import { provisionLibtorch, WHEEL_RULES } from '../../scripts/setup/libtorch-sources.mjs'
 import { temporaryFolder } from './helpers.ts'
 
 /** The header of a 64-bit shared library with one 100-byte section table at its end and nothing else. */
@@ -97,4 +97,19 @@ test('the user cache follows VISSL_CACHE, then XDG_CACHE_HOME, then the home fol
   t.is(cacheFolder({ VISSL_CACHE: '/a', XDG_CACHE_HOME: '/b' }), '/a')
   t.is(cacheFolder({ XDG_CACHE_HOME: '/b' }), '/b/vissl')
   t.regex(cacheFolder({}), /\.cache\/vissl$/)
+})
+
+test('what the CPU needs is taken out of the wheel, and nothing of CUDA', (t) => {
+  const taken = {
+    'torch/lib/libtorch_cpu.so': 'lib/libtorch_cpu.so',
+    'torch/lib/libc10.so': 'lib/libc10.so',
+    'torch/lib/libgomp.so.1': 'lib/libgomp.so.1',
+    'torch.libs/libopenblasp-r0-f658af2e.3.25.so': 'lib/libopenblasp-r0-f658af2e.3.25.so',
+    'torch/include/ATen/ATen.h': 'include/ATen/ATen.h',
+    'torch/version.py': 'version.py',
+  }
+  for (const [name, path] of Object.entries(taken)) t.is(WHEEL_RULES(name), path, name)
+  for (const name of ['torch/lib/libc10_cuda.so', 'torch/lib/libtorch_cuda.so', 'torch/nn/__init__.py']) {
+    t.is(WHEEL_RULES(name), undefined, name)
+  }
 })

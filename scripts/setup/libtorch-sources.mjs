@@ -36,10 +36,11 @@ const ARCHIVE_RULES = byRules([
   [/^libtorch\/lib\/(?=lib(torch_cpu|c10|gomp)[-.][^/]*$)/, 'lib/'],
   [/^libtorch\/(?=build-version$)/, ''],
 ])
-const WHEEL_RULES = byRules([
+/** What is taken out of torch's wheel, and where it goes. */
+export const WHEEL_RULES = byRules([
   [/^torch\/include\//, 'include/'],
   [
-    /^(torch\/lib|torch\.libs)\/(?=lib(torch_cpu\.|c10\.|gomp|gfortran|arm_compute|openblas)[^/]*\.so[^/]*$)/,
+    /^(torch\/lib|torch\.libs)\/(?=lib(torch_cpu|c10|(gomp|gfortran|arm_compute|openblas)[^/]*)\.so[^/]*$)/,
     'lib/',
   ],
   [/^torch\/(?=version\.py$)/, ''],
