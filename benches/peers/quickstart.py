@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.transforms.functional import to_pil_image
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN, STD = (0.286, 0.286, 0.286), (0.353, 0.353, 0.353)
 
 
 def read_idx(folder: Path, name: str) -> torch.Tensor:
