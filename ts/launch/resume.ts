@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { newestCheckpoint } from '../checkpoint/names.ts'
 import type { Config } from '../config/index.ts'
@@ -67,7 +67,8 @@ function checkpointAt(path: string): string {
       'give a .torch file or a run folder',
     )
   }
-  if (!statSync(path).isDirectory()) return path
+  // A digest lies beside the file that a link points to, not beside the link.
+  if (!statSync(path).isDirectory()) return realpathSync(path)
   const found = newestCheckpoint(join(path, CHECKPOINTS)) ?? newestCheckpoint(path)
   if (found === undefined) {
     throw new VisslError(ExitCode.data, `${path} holds no checkpoint`, 'give a .torch file, or train anew')
