@@ -1,6 +1,7 @@
 import type { Config } from '../config/index.ts'
 import { createLoader, type DataSplit, type Loader } from '../data/index.ts'
 import type { Tensor } from '../engine/index.ts'
+import { ExitCode, VisslError } from '../errors.ts'
 import { collectFeatures } from '../eval/features.ts'
 import { knnClassify } from '../eval/knn.ts'
 import type { Hook } from '../train/hook.ts'
@@ -26,7 +27,8 @@ const RAW_PIXELS_UP_TO = 64 * 64 * 3
 
 /**
  * Measures how well neighbours in feature space share a class: before training, after every epoch, and once for the
- * raw pixels (values from 0 to 1, not normalised) as the bar to pass. The trunk's last feature is used, without augmentation and without gradients.
+ * raw pixels (values from 0 to 1, not normalised) as the bar to pass. The trunk's last feature is used, without
+ * augmentation and without gradients.
  */
 export class KnnHook implements Hook {
   readonly name = 'knn'
@@ -36,12 +38,28 @@ export class KnnHook implements Hook {
   readonly #loaders: Pair
   readonly #report: (record: KnnRecord) => void
 
-  /** @param report called with every measurement */
+  /**
+   * @param report called with every measurement
+   * @throws VisslError when the test split is not set up or a split has no classes
+   */
   constructor(config: Config, channelsLast: boolean, report: (record: KnnRecord) => void) {
     this.#config = config
     this.#channelsLast = channelsLast
     this.#report = report
+    if (config.DATA.TEST.TRANSFORMS.length === 0) {
+      throw cannotMeasure('config.DATA.TEST has no TRANSFORMS', 'set up config.DATA.TEST')
+    }
     this.#loaders = this.#open(config.DATA.TEST.TRANSFORMS)
+    for (const [splitName, loader] of [
+      ['TRAIN', this.#loaders.train],
+      ['TEST', this.#loaders.test],
+    ] as const) {
+      if (!loader.info.labelled)
+        throw cannotMeasure(
+          `the images of DATA.${splitName} have no classes`,
+          'give each class its sub-folder',
+        )
+    }
   }
 
   async onStart(task: Task): Promise<void> {
@@ -114,3 +132,10 @@ export class KnnHook implements Hook {
     }
   }
 }
+
+const cannotMeasure = (reason: string, fix: string): VisslError =>
+  new VisslError(
+    ExitCode.usage,
+    `kNN accuracy cannot be measured: ${reason}`,
+    `${fix}, or config.EVALUATION.KNN.ENABLED=false`,
+  )

@@ -4,7 +4,7 @@ import { originOf } from '../config/index.ts'
 import { createLoader, type Loader } from '../data/index.ts'
 import { scope } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
-import { countFiles } from './skipped.ts'
+import { counted } from './skipped.ts'
 
 /** Images that are looked at to learn how large they are. */
 const PROBE = 24
@@ -36,18 +36,18 @@ export async function fitFolder(
     maxFailed: 1,
   })
   const { samples, skipped, classes } = probe.info
-  const inClasses = classes.length > 0 ? ` in ${classes.length} sub-folders` : ''
+  const inClasses = classes.length > 0 ? ` in ${counted(classes.length, 'sub-folder')}` : ''
   const [first] = skipped
   const left =
     first === undefined
       ? ''
-      : ` (${countFiles(skipped.length)} skipped, the first: ${first.path}, ${first.reason})`
-  say(`${samples.toLocaleString('en')} images found${inClasses}${left}`)
+      : ` (${counted(skipped.length, 'file')} skipped, the first: ${first.path}, ${first.reason})`
+  say(`${counted(samples, 'image')} found${inClasses}${left}`)
   if (samples < 4) {
     throw new VisslError(
       ExitCode.data,
-      `${samples} images are too few to learn from`,
-      'give a folder with more images',
+      `${counted(samples, 'image')} of ${TRAIN.DATA_PATHS[0]} are too few to learn from`,
+      'give a folder with at least 4 images',
     )
   }
   const side = await typicalSide(probe)
@@ -59,15 +59,14 @@ export async function fitFolder(
   const epochs = Math.min(200, Math.max(5, Math.round(IMAGES_WANTED / samples)))
   if (!isGiven('DATA.TRAIN.BATCHSIZE_PER_REPLICA')) TRAIN.BATCHSIZE_PER_REPLICA = batch
   if (!isGiven('OPTIMIZER.num_epochs')) fitted.OPTIMIZER.num_epochs = epochs
-  if (!isGiven('DATA.TRAIN.TRANSFORMS')) {
-    for (const transform of TRAIN.TRANSFORMS)
-      if (transform.name === 'RandomResizedCrop') transform.size = size
-  }
+  const crop = TRAIN.TRANSFORMS.findIndex(({ name }) => name === 'RandomResizedCrop')
+  const transform = TRAIN.TRANSFORMS[crop]
+  if (transform !== undefined && !isGiven(`DATA.TRAIN.TRANSFORMS.${crop}.size`)) transform.size = size
   const { RESNETS } = fitted.MODEL.TRUNK.TRUNK_PARAMS
   if (small && !isGiven('MODEL.TRUNK.TRUNK_PARAMS.RESNETS.STEM')) RESNETS.STEM = 'small_stride2'
   say(
-    `chosen: ${config.LOSS.name}, ${fitted.MODEL.TRUNK.NAME}-${RESNETS.DEPTH}, crops ${size} (images are about ${side} wide), ` +
-      `batch ${TRAIN.BATCHSIZE_PER_REPLICA}, ${fitted.OPTIMIZER.num_epochs} epochs; change any: config.OPTIMIZER.num_epochs=…`,
+    `chosen: ${config.LOSS.name}, ${fitted.MODEL.TRUNK.NAME}-${RESNETS.DEPTH}, crops ${transform?.size ?? side} (images are about ${side} wide), ` +
+      `batch ${TRAIN.BATCHSIZE_PER_REPLICA}, ${counted(fitted.OPTIMIZER.num_epochs, 'epoch')}; change any: config.OPTIMIZER.num_epochs=…`,
   )
   return fitted
 }
@@ -93,7 +92,7 @@ function noneDecoded(loader: Loader, seen: number): VisslError {
   const list = loader.failures.slice(0, seen).map(({ name, reason }) => `\n  ${name}: ${reason}`)
   return new VisslError(
     ExitCode.data,
-    `none of the ${countFiles(seen)} that were tried can be decoded:${list.join('')}`,
+    `none of the ${counted(seen, 'file')} that were tried can be decoded:${list.join('')}`,
     'repair or remove these files, or give another folder',
   )
 }

@@ -27,7 +27,7 @@ import { provideDatasets } from './datasets.ts'
 import { fitFolder } from './folder.ts'
 import { placeRun, type RunPlace } from './resume.ts'
 import { StopSignals } from './signals.ts'
-import { countFiles, unusedFiles, writeSkipped } from './skipped.ts'
+import { counted, unusedFiles, writeSkipped } from './skipped.ts'
 import { knnTable } from './summary.ts'
 
 /** What `vissl train` asks for. */
@@ -72,7 +72,7 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
     describeTask(task, screen)
     if (request.dryRun) {
       say(
-        `dry run: ${task.phases.length} phases and ${task.maxIteration} steps would follow; nothing was written`,
+        `dry run: ${counted(task.phases.length, 'phase')} and ${counted(task.maxIteration, 'step')} would follow; nothing was written`,
       )
       return ExitCode.ok
     }
@@ -111,7 +111,7 @@ async function train(
   folder.writeInfo(info)
   const skipped = unusedFiles(task.trainLoader ?? task.testLoader!)
   const list = writeSkipped(folder, skipped)
-  if (list !== undefined) log.warn(`${countFiles(skipped.length)} skipped: see ${list}`)
+  if (list !== undefined) log.warn(`${counted(skipped.length, 'file')} skipped: see ${list}`)
   if (resumeFrom !== undefined) {
     task.resumeAt(restoreState(resumeFrom, task))
     task.lastCheckpoint = resumeFrom
@@ -181,7 +181,9 @@ function reportImages(task: Task, folder: RunFolder, log: TeeLog): void {
   const path = writeSkipped(folder, unusedFiles(loader))
   const { failures } = loader
   if (path === undefined || failures.length === 0) return
-  log.warn(`${countFiles(failures.length)} could not be decoded, gray images stood in; all are in ${path}`)
+  log.warn(
+    `${counted(failures.length, 'file')} could not be decoded, gray images stood in; all are in ${path}`,
+  )
   for (const { name, reason } of failures.slice(0, 10)) log.warn(`  ${name}: ${reason}`)
 }
 
@@ -191,8 +193,8 @@ function describeTask(task: Task, log: ConsoleLog): void {
   const parameters = model.parameters().reduce((sum, parameter) => sum + parameter.numel, 0)
   const { BATCHSIZE_PER_REPLICA } = config.DATA.TRAIN
   log.info(
-    `data     ${config.DATA.TRAIN.DATASET_NAMES[0] ?? config.DATA.TRAIN.DATA_SOURCES[0]}, ${info.samples.toLocaleString('en')} images` +
-      (info.skipped.length > 0 ? ` (${countFiles(info.skipped.length)} skipped)` : ''),
+    `data     ${config.DATA.TRAIN.DATASET_NAMES[0] ?? config.DATA.TRAIN.DATA_SOURCES[0]}, ${counted(info.samples, 'image')}` +
+      (info.skipped.length > 0 ? ` (${counted(info.skipped.length, 'file')} skipped)` : ''),
   )
   log.info(
     `model    ${config.MODEL.TRUNK.NAME}, ${formatMillions(parameters)} parameters     loss  ${config.LOSS.name}`,
@@ -200,5 +202,5 @@ function describeTask(task: Task, log: ConsoleLog): void {
   log.info(
     `machine  batch ${BATCHSIZE_PER_REPLICA}, ${config.DATA.NUM_DATALOADER_WORKERS} loader threads, ${computeThreads()} compute threads`,
   )
-  log.info(`plan     ${task.trainPhases} epochs of ${trainLoader?.batches ?? 0} steps`)
+  log.info(`plan     ${counted(task.trainPhases, 'epoch')} of ${counted(trainLoader?.batches ?? 0, 'step')}`)
 }

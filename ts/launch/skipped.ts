@@ -5,8 +5,8 @@ import { type RunFolder, writeFileWhole } from '../logging/index.ts'
 export const SKIPPED_FILE = 'skipped.txt'
 
 /** `1 file`, `2 files`. */
-export const countFiles = (count: number): string =>
-  `${count.toLocaleString('en')} ${count === 1 ? 'file' : 'files'}`
+export const counted = (count: number, noun: string): string =>
+  `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`
 
 /** Files that a loader left out when its data were listed, and images that it could not decode so far. */
 export function unusedFiles(loader: Loader): SkippedFile[] {
