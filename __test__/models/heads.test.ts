@@ -101,3 +101,13 @@ test('mistyped parameters and unknown heads are named', (t) => {
     message: /did you mean mlp/,
   })
 })
+
+test('a width that does not fit is an error that names both and the key', (t) => {
+  using head = build({ dims: [6, 4] })
+  scope(() => {
+    t.throws(() => head.call(ops.ones([2, 5])), {
+      instanceOf: VisslError,
+      message: /takes 6 features, but what comes before it gives 5/,
+    })
+  })
+})

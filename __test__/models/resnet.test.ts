@@ -96,7 +96,8 @@ test('norms', (t) => {
       const before = flat(conv.call(x))
       noGrad(() => trunk.parameters()[0]!.mul_(3).add_(1))
       const after = flat(conv.call(x))
-      t.true(before.every((value, i) => Math.abs(value - after[i]!) < 1e-3))
+      // Equal but for the 1e-5 that is added to the standard deviation, about 1e-4 of the values.
+      t.true(before.every((value, i) => Math.abs(value - after[i]!) < 1e-2))
     })
   }
 })

@@ -30,12 +30,14 @@ export class Mlp extends Head {
   static readonly params = mlpParams
 
   readonly clf: Sequential
+  readonly #width: number
 
   constructor(params: MlpParams, model: Pick<ModelParams, 'HEAD'>) {
     super()
     const { BATCHNORM_EPS: eps, BATCHNORM_MOMENTUM: momentum, PARAMS_MULTIPLIER: multiplier } = model.HEAD
     const layers: TensorModule[] = []
-    let width = params.dims[0]!
+    this.#width = params.dims[0]!
+    let width = this.#width
     for (const [i, next] of params.dims.slice(1).entries()) {
       layers.push(new Linear(width, next, { bias: params.use_bias }))
       width = next
@@ -56,9 +58,18 @@ export class Mlp extends Head {
     }
   }
 
-  /** @throws VisslError when more than two dimensions are larger than 1 */
+  /** @throws VisslError when more than two dimensions are larger than 1, or the width is not `dims[0]` */
   override forward(input: HeadInput): Tensor {
-    return this.clf.call(flat(input))
+    const x = flat(input)
+    const width = x.shape[1]!
+    if (width !== this.#width) {
+      throw new VisslError(
+        ExitCode.usage,
+        `an mlp head takes ${this.#width} features, but what comes before it gives ${width}`,
+        `make the first of its dims ${width} in config.MODEL.HEAD.PARAMS`,
+      )
+    }
+    return this.clf.call(x)
   }
 }
 
