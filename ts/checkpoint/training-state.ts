@@ -96,16 +96,6 @@ export function restoreState(
   }
 }
 
-/** Trunk and heads of a checkpoint, in the open scope. */
-export function readModelState(path: string): SplitState {
-  const saved = dictAt(
-    loadTorchFile(path, { verify: true }),
-    ['classy_state_dict', 'base_model', 'model'],
-    path,
-  )
-  return { trunk: stateOf(saved.trunk, path, 'trunk'), heads: stateOf(saved.heads, path, 'heads') }
-}
-
 /** In PyTorch's layout, where parameters are numbered: the keys of `state` are ints. */
 function storeOptimizer({ state, param_groups }: OptimizerState): TorchValue {
   const numbered = Object.entries(state).map(([index, own]) => [Number(index), toStored(own)] as const)

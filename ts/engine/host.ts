@@ -5,9 +5,7 @@ import { ExitCode, VisslError } from '../errors.ts'
 
 const require = createRequire(import.meta.url)
 
-/** The package's folder, whether this runs from `ts/` or from `dist/`. */
-export const packageRoot = fileURLToPath(new URL('../..', import.meta.url))
-
+/** Where set-up puts the addons, whether this runs from `ts/` or from `dist/`. */
 export const nativeFolder = fileURLToPath(new URL('../../native/', import.meta.url))
 
 /** The exports of the addon that needs no libtorch; each room declares the part that it uses. */

@@ -30,7 +30,6 @@ export interface NativeEngine {
     release: bigint,
     context: bigint,
   ): number
-  alias(handle: number): number
   stats(): [tensors: number, bytes: number]
   gradMode(on?: boolean): boolean
   manualSeed(seed: bigint): void

@@ -24,28 +24,28 @@ export class CheckpointHook implements Hook {
     this.#entered = true
   }
 
-  async onStep(task: Task): Promise<void> {
+  onStep(task: Task): void {
     const every = task.config.CHECKPOINT.CHECKPOINT_ITER_FREQUENCY
     if (task.train && every > 0 && task.iteration % every === 0) {
-      await this.#save(task, iterationName(task.iteration), true)
+      this.#save(task, iterationName(task.iteration), true)
     }
   }
 
-  async onPhaseEnd(task: Task): Promise<void> {
+  onPhaseEnd(task: Task): void {
     if (!task.train) return
     const final = task.trainPhaseIdx === task.trainPhases - 1
     if (!final && task.phaseIdx % task.config.CHECKPOINT.CHECKPOINT_FREQUENCY !== 0) return
-    await this.#save(task, phaseName(task.phaseIdx, final), false)
+    this.#save(task, phaseName(task.phaseIdx, final), false)
   }
 
-  async onStop(task: Task): Promise<void> {
+  onStop(task: Task): void {
     if (!this.#entered || task.iteration === 0) return
     // After the last batch of an epoch the phase is done, although its end has not been reached.
     const done = task.train && task.iteration === (task.trainPhaseIdx + 1) * (task.trainLoader?.batches ?? 0)
-    await this.#save(task, iterationName(task.iteration), !done)
+    this.#save(task, iterationName(task.iteration), !done)
   }
 
-  async #save(task: Task, name: string, midEpoch: boolean): Promise<void> {
+  #save(task: Task, name: string, midEpoch: boolean): void {
     const path = join(this.#folder, name)
     const state = captureState(
       {
@@ -58,7 +58,7 @@ export class CheckpointHook implements Hook {
       },
       midEpoch,
     )
-    await saveTorchFile(path, state)
+    saveTorchFile(path, state)
     pointLink(this.#folder, name)
     task.lastCheckpoint = path
     this.#log.info(`saved ${path}`)

@@ -271,12 +271,6 @@ impl Engine {
         self.settle(result, |handle| handle)
     }
 
-    #[napi]
-    pub fn alias(&mut self, handle: f64) -> f64 {
-        let result = self.session.alias(handle);
-        self.settle(result, |handle| handle)
-    }
-
     /// Live tensors and the bytes of their storages.
     #[napi]
     pub fn stats(&self) -> Vec<f64> {

@@ -296,12 +296,6 @@ impl Session {
         }
     }
 
-    /// Another handle of the same tensor.
-    pub fn alias(&mut self, handle: f64) -> Result<f64> {
-        let tensor = self.table.share(handle)?;
-        Ok(self.table.insert(tensor))
-    }
-
     pub fn stats(&self) -> StorageStats {
         let mut storages = HashMap::new();
         for raw in self.table.tensors() {

@@ -26,7 +26,11 @@ export const composite = defineSchedule({
     }
     const sum = given.reduce((total, length) => total + length, 0)
     if (!(Math.abs(sum - 1) < 1e-3)) {
-      throw new VisslError(ExitCode.usage, `schedule composite: lengths must add up to 1, got ${sum}`)
+      throw new VisslError(
+        ExitCode.usage,
+        `schedule composite: lengths must add up to 1, got ${sum}`,
+        'correct config.OPTIMIZER.param_schedulers.lr.lengths, one share of training for each schedule',
+      )
     }
     const lengths = [...given]
     lengths[count - 1] = 1 - given.slice(0, -1).reduce((total, length) => total + length, 0)
