@@ -10,6 +10,7 @@ const levels: readonly (readonly string[])[] = [
   ['errors'],
   ['registry'],
   ['config', 'logging', 'engine'],
+  ['distributed'],
   ['nn'],
   ['optim', 'data', 'meters', 'losses', 'models'],
   ['checkpoint'],
