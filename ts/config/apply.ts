@@ -1,19 +1,9 @@
 import { didYouMean } from '../errors.ts'
 import { allKeys, type Extensions, isOpenAt, keysAt, schemaAt } from './known.ts'
 import type { Mistake } from './mistake.ts'
+import type { Origins } from './origins.ts'
 import type { Override } from './override.ts'
-import {
-  deleteAt,
-  forget,
-  getAt,
-  isTree,
-  mergeInto,
-  type Origins,
-  type Path,
-  setAt,
-  setOrigin,
-  type Tree,
-} from './tree.ts'
+import { deleteAt, getAt, isTree, mergeAt, type Path, type Tree } from './tree.ts'
 
 /** Applies a value override to the tree; gives the mistake in it instead where there is one. */
 export function applyOverride(
@@ -34,7 +24,7 @@ export function applyOverride(
       }
     }
     deleteAt(tree, path)
-    forget(origins, path)
+    origins.removed(path, { kind: 'override', text: override.text })
     return undefined
   }
   if (value === undefined)
@@ -52,9 +42,8 @@ export function applyOverride(
       }
     }
   }
-  if (isTree(existing) && isTree(value)) mergeInto(existing, value)
-  else setAt(tree, path, value)
-  setOrigin(origins, path, value, () => ({ kind: 'override', text: override.text }))
+  mergeAt(tree, path, value)
+  origins.merged(path, value, () => ({ kind: 'override', text: override.text }))
   return undefined
 }
 

@@ -3,9 +3,10 @@ import { applyOverride, unknownKeys } from './apply.ts'
 import { defaultTree, type Extensions } from './known.ts'
 import { defaultConfigDirs, isGroup, listOptions, loadOption } from './locate.ts'
 import { errorOf, type Mistake } from './mistake.ts'
+import { Origins } from './origins.ts'
 import { type Override, parseOverride } from './override.ts'
 import type { Config, RootConfig } from './schema/index.ts'
-import { mergeInto, type Origins, setOrigin, type Tree } from './tree.ts'
+import { mergeInto, type Tree } from './tree.ts'
 import { type Checked, check } from './validate.ts'
 import type { YamlFile } from './yaml.ts'
 
@@ -66,7 +67,7 @@ export function composeTree(request: ComposeRequest): Composition {
   const { cwd, extensions = {}, configDirs = defaultConfigDirs(cwd) } = request
   const { base, overlays, values } = sort(request, configDirs)
   const tree = defaultTree(extensions)
-  const origins: Origins = new Map()
+  const origins = new Origins(tree)
   const warnings: string[] = []
   const files = new Map<string, YamlFile>()
 
@@ -80,7 +81,7 @@ export function composeTree(request: ComposeRequest): Composition {
       warnings.push(`${file.name}:${line}:${column}  ${path.join('.')} is not a known key${meant}`)
     }
     mergeInto(tree, content)
-    setOrigin(origins, [], content, (path) => ({ kind: 'file', file: file.name, ...file.positionOf(path) }))
+    origins.merged([], content, (path) => ({ kind: 'file', file: file.name, ...file.positionOf(path) }))
   }
   const baseFile = loadOption('config', base, configDirs, cwd)
   merge(baseFile)

@@ -1,7 +1,8 @@
 import { ExitCode, VisslError } from '../errors.ts'
 import { scaleLearningRates } from './infer-lr.ts'
+import type { Origin, Origins } from './origins.ts'
 import type { Config } from './schema/index.ts'
-import { getAt, isTree, type Origins, setAt, setOrigin, type Tree, type Value } from './tree.ts'
+import { copy, deleteAt, getAt, isSame, isTree, type Path, setAt, type Tree, type Value } from './tree.ts'
 
 /** Settings of {@link inferConfig}. */
 export interface InferOptions {
@@ -22,11 +23,7 @@ export function inferConfig(config: Config, options: InferOptions = {}): Config 
   const tree = structuredClone(config) as unknown as Tree
   const result = tree as unknown as Config
   const put: Put = (path, value, rule) => {
-    const keys = path.split('.')
-    if (JSON.stringify(getAt(tree, keys)) === JSON.stringify(value)) return
-    setAt(tree, keys, value)
-    if (options.origins !== undefined)
-      setOrigin(options.origins, ['config', ...keys], value, () => ({ kind: 'rule', rule }))
+    rewrite(tree, path.split('.'), value, { kind: 'rule', rule }, options.origins)
   }
   inferLoss(result, tree, put)
   scaleLearningRates(result, put)
@@ -38,6 +35,22 @@ export function inferConfig(config: Config, options: InferOptions = {}): Config 
     }
   }
   return result
+}
+
+/** Makes the value at a path, key by key, what it shall be; what is so already keeps its origin. */
+function rewrite(tree: Tree, path: Path, value: Value, origin: Origin, origins: Origins | undefined): void {
+  const existing = getAt(tree, path)
+  if (isTree(existing) && isTree(value)) {
+    for (const key of Object.keys(existing)) {
+      if (Object.hasOwn(value, key)) continue
+      deleteAt(tree, [...path, key])
+      origins?.removed(['config', ...path, key], origin)
+    }
+    for (const [key, child] of Object.entries(value)) rewrite(tree, [...path, key], child, origin, origins)
+  } else if (!isSame(existing, value)) {
+    setAt(tree, path, copy(value))
+    origins?.merged(['config', ...path], value, () => origin)
+  }
 }
 
 /** Processes of all machines. */

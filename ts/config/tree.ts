@@ -6,16 +6,6 @@ export interface Tree {
   [key: string]: Value
 }
 
-/** Where a value came from. Lines and columns count from 1. */
-export type Origin =
-  | { readonly kind: 'default' }
-  | { readonly kind: 'file'; readonly file: string; readonly line: number; readonly column: number }
-  | { readonly kind: 'override'; readonly text: string }
-  | { readonly kind: 'rule'; readonly rule: string }
-
-/** Origins by path, keys joined by dots: `config.OPTIMIZER.num_epochs`. What is not in it is a default. */
-export type Origins = Map<string, Origin>
-
 export type Path = readonly string[]
 
 export function isTree(value: Value | undefined): value is Tree {
@@ -53,8 +43,10 @@ function assign(container: Tree | Value[], key: string, value: Value): void {
 }
 
 /** Like assignment, but `__proto__` is a key like any other. */
-function define(tree: Tree, key: string, value: Value): void {
-  Object.defineProperty(tree, key, { value, writable: true, enumerable: true, configurable: true })
+export function define(tree: Tree, key: string, value: Value): void {
+  if (key === '__proto__') {
+    Object.defineProperty(tree, key, { value, writable: true, enumerable: true, configurable: true })
+  } else tree[key] = value
 }
 
 /** Removes a key of a map, or an element of a list. */
@@ -65,13 +57,44 @@ export function deleteAt(tree: Tree, path: Path): void {
   else if (isTree(container)) delete container[key]
 }
 
+/** A copy that shares nothing with the original. */
+export function copy(value: Value): Value {
+  if (Array.isArray(value)) return value.map(copy)
+  if (!isTree(value)) return value
+  const result: Tree = {}
+  for (const key of Object.keys(value)) define(result, key, copy(value[key]!))
+  return result
+}
+
+/** Whether two values are the same, `NaN` like itself; the order of keys does not matter. */
+export function isSame(a: Value | undefined, b: Value | undefined): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((item, i) => isSame(item, b[i]))
+  }
+  if (isTree(a) && isTree(b)) {
+    const keys = Object.keys(a)
+    return (
+      keys.length === Object.keys(b).length &&
+      keys.every((key) => Object.hasOwn(b, key) && isSame(a[key], b[key]))
+    )
+  }
+  return Object.is(a, b) || (a === 0 && b === 0)
+}
+
 /** Map into map recursively; anything else, lists too, is replaced by the later value. `into` is changed. */
 export function mergeInto(into: Tree, from: Tree): void {
   for (const [key, value] of Object.entries(from)) {
     const existing = getAt(into, [key])
     if (isTree(existing) && isTree(value)) mergeInto(existing, value)
-    else define(into, key, structuredClone(value))
+    else define(into, key, copy(value))
   }
+}
+
+/** Puts a value at a path by the rules of {@link mergeInto}. */
+export function mergeAt(tree: Tree, path: Path, value: Value): void {
+  const existing = getAt(tree, path)
+  if (isTree(existing) && isTree(value)) mergeInto(existing, value)
+  else setAt(tree, path, copy(value))
 }
 
 /** Calls `visit` for every value that is not a non-empty map, lists and their elements included. */
@@ -83,44 +106,4 @@ export function visitLeaves(value: Value, visit: (path: Path, value: Value) => v
   visit(path, value)
   if (Array.isArray(value))
     for (const [i, child] of value.entries()) visitLeaves(child, visit, [...path, String(i)])
-}
-
-/** Records where everything under a path came from, in place of what was known. */
-export function setOrigin(origins: Origins, path: Path, value: Value, origin: (path: Path) => Origin): void {
-  visitLeaves(value, (below) => {
-    const full = [...path, ...below]
-    if (below.length === 0 || !/^\d+$/.test(below.at(-1)!)) forget(origins, full)
-    origins.set(full.join('.'), origin(full))
-  })
-}
-
-/** Drops what is known of a path and of everything below it. */
-export function forget(origins: Origins, path: Path): void {
-  const key = path.join('.')
-  const prefix = `${key}.`
-  for (const known of [...origins.keys()])
-    if (known === key || known.startsWith(prefix)) origins.delete(known)
-}
-
-/** Where the value at a path came from: its own origin, that of the list or map it was given in, or the default. */
-export function originOf(origins: ReadonlyMap<string, Origin>, path: string): Origin {
-  for (let key = path; key !== ''; key = key.slice(0, Math.max(0, key.lastIndexOf('.')))) {
-    const origin = origins.get(key)
-    if (origin !== undefined) return origin
-  }
-  return { kind: 'default' }
-}
-
-/** Short text of an origin: `configs/a.yaml:3:5`, `command line: config.A=1`, `default`. */
-export function describeOrigin(origin: Origin): string {
-  switch (origin.kind) {
-    case 'default':
-      return 'default'
-    case 'file':
-      return `${origin.file}:${origin.line}:${origin.column}`
-    case 'override':
-      return `command line: ${origin.text}`
-    case 'rule':
-      return `rule "${origin.rule}"`
-  }
 }

@@ -1,8 +1,9 @@
 import type { z } from 'zod'
 import { describeType, describeValue, type Extensions, schemaAt } from './known.ts'
 import type { Mistake } from './mistake.ts'
+import { describeOrigin, type Origin, originOf } from './origins.ts'
 import { type RootConfig, rootSchema } from './schema/index.ts'
-import { describeOrigin, getAt, type Origin, originOf, type Tree } from './tree.ts'
+import { getAt, type Tree } from './tree.ts'
 import { showLine, type YamlFile } from './yaml.ts'
 
 /** A checked tree, or what is wrong with it. */
