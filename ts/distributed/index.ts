@@ -1,6 +1,8 @@
 import type { Tensor } from '../engine/index.ts'
 import { alone, type ProcessGroup, type Reduction } from './process-group.ts'
 
+export { type JoinOptions, joinGroup, type Rendezvous } from './c10d-group.ts'
+export { type RankEnvironment, rankEnvironment, slurmNode } from './environment.ts'
 export { alone, type ProcessGroup, type Reduction } from './process-group.ts'
 
 let world: ProcessGroup = alone

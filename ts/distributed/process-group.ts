@@ -23,6 +23,21 @@ export interface ProcessGroup {
   broadcast(tensor: Tensor, root: number): void
   /** Returns when all processes have called it. */
   barrier(): void
+  /**
+   * Averages the gradients of `parameters` over the group while the backward pass runs. All processes give the same
+   * parameters in the same order, and each takes part in every backward pass.
+   *
+   * @param bucketMiB gradients are exchanged in buckets of this size
+   * @returns a function to be called before each backward pass whose gradients are to be averaged
+   */
+  averageGradients(parameters: readonly Tensor[], bucketMiB: number): () => void
+  /**
+   * A group of some of the processes; every process of this group calls it with the same lists, in the same order.
+   *
+   * @param ranks one list for each new group; each rank is in one of them
+   * @returns the group that this process is in
+   */
+  split(ranks: readonly (readonly number[])[]): ProcessGroup
 }
 
 /** A run of one process: every collective is the identity. */
@@ -33,4 +48,6 @@ export const alone: ProcessGroup = {
   allReduce: () => {},
   broadcast: () => {},
   barrier: () => {},
+  averageGradients: () => () => {},
+  split: () => alone,
 }

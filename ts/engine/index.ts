@@ -1,4 +1,5 @@
 export { enableGrad, grad, isGradEnabled, noGrad } from './autograd.ts'
+export { Collectives, type NativeStore, openFileStore, openTcpStore } from './collectives.ts'
 export * from './errors.ts'
 export { internal, ops } from './ops.ts'
 export { Parameter, TensorBuffer } from './parameter.ts'

@@ -1,4 +1,7 @@
-//! What JavaScript sees of `vissl-tensor`: one class whose instance belongs to one environment.
+//! What JavaScript sees of `vissl-tensor`: one class whose instance belongs to one environment. Groups of processes
+//! are in `comm`.
+
+mod comm;
 
 use std::ffi::c_void;
 

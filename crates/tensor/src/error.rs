@@ -81,15 +81,17 @@ impl From<tch::TchError> for Error {
 
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// The record that the shim fills in.
+/// The record that a shim fills in.
 #[repr(C)]
-pub(crate) struct RawError {
+pub struct RawError {
     kind: i32,
     message: *mut c_char,
 }
 
 impl RawError {
-    pub(crate) fn none() -> Self {
+    /// To be passed to the shim.
+    #[must_use]
+    pub fn none() -> Self {
         Self {
             kind: 0,
             message: std::ptr::null_mut(),
@@ -100,7 +102,9 @@ impl RawError {
         !self.message.is_null()
     }
 
-    pub(crate) fn take(self) -> Error {
+    /// What the shim reported.
+    #[must_use]
+    pub fn take(self) -> Error {
         if self.message.is_null() {
             return Error::new(ErrorKind::Runtime, "libtorch failed without a message");
         }

@@ -8,5 +8,5 @@ mod ffi;
 mod session;
 mod table;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, RawError, Result};
 pub use session::{Blob, Session, StorageStats, libtorch_version, schemas};

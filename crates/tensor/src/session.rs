@@ -140,6 +140,17 @@ impl Session {
         }
     }
 
+    /// The tensor behind a handle; it lives until the handle is freed.
+    pub fn raw(&self, handle: f64) -> Result<*mut C_tensor> {
+        self.table.raw(handle)
+    }
+
+    /// A handle of a tensor that the caller gives away.
+    pub fn adopt_raw(&mut self, tensor: *mut C_tensor) -> f64 {
+        self.table.insert_raw(tensor)
+    }
+
+    /// Frees one tensor; false when it was freed before.
     pub fn free(&mut self, handle: f64) -> bool {
         self.table.free(handle)
     }
@@ -304,7 +315,7 @@ impl Session {
             // SAFETY: `raw` is live; the shim writes two integers.
             let code = unsafe { ffi::vissl_storage(raw, &mut identity, &mut bytes, &mut error) };
             if code < 0 {
-                error.take();
+                let _ = error.take();
             } else if identity != 0 {
                 storages.insert(identity, bytes);
             }
