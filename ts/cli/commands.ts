@@ -12,8 +12,50 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   [
     'config show',
     {
-      summary: 'print a composed configuration',
+      summary: 'print a configuration, composed and inferred',
       load: async () => (await import('./config-show.ts')).configShow,
+    },
+  ],
+  [
+    'config explain',
+    {
+      summary: 'say what a key means and where its value comes from',
+      load: async () => (await import('./config-explain.ts')).configExplain,
+    },
+  ],
+  [
+    'config list',
+    {
+      summary: 'list all configurations',
+      load: async () => (await import('./config-list.ts')).configList,
+    },
+  ],
+  [
+    'config diff',
+    {
+      summary: 'say in which keys two configurations differ',
+      load: async () => (await import('./config-diff.ts')).configDiff,
+    },
+  ],
+  [
+    'config check',
+    {
+      summary: 'check configurations as training would',
+      load: async () => (await import('./config-check.ts')).configCheck,
+    },
+  ],
+  [
+    'config schema',
+    {
+      summary: 'print the JSON Schema of configuration files, for editors',
+      load: async () => (await import('./config-schema.ts')).configSchemaCommand,
+    },
+  ],
+  [
+    'config plot-lr',
+    {
+      summary: 'draw the learning rate over training',
+      load: async () => (await import('./config-plot-lr.ts')).configPlotLr,
     },
   ],
 ])

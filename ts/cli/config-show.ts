@@ -1,36 +1,64 @@
 import { ExitCode, VisslError } from '../errors.ts'
 import { styleFor } from '../logging/style.ts'
+import { type Arguments, lastValue } from './arguments.ts'
 import type { Command } from './command.ts'
+import { composeInput, inputOptions, printWarnings, rawOption, treeToShow } from './config-input.ts'
 
 export const configShow: Command = {
-  usage: '[config=NAME] [KEY=VALUE …] [KEY]',
+  usage: '[config=NAME] [+config/GROUP=NAME …] [config.KEY=VALUE …] [KEY]',
   description:
-    'Prints the configuration that such a command line gives: defaults, file, overlays, values. With a KEY, only\n' +
-    'that part. Values of a wrong type are shown with a warning.',
+    'Prints the configuration that such a command line gives: defaults, file, overlays, values, and what inference\n' +
+    'makes of them. With a KEY, only that part. Values of a wrong type are shown with a warning. In JSON, infinite\n' +
+    'numbers and NaN are the texts ".inf", "-.inf" and ".nan".',
   options: [
-    { name: 'origin', takes: 'flag', description: 'say where each value came from' },
-    { name: 'json', takes: 'flag', description: 'print JSON' },
+    rawOption,
+    { name: 'format', takes: 'one', value: 'yaml|json', description: 'how to print; yaml unless given' },
+    { name: 'json', takes: 'flag', description: 'short for --format json' },
+    { name: 'origin', takes: 'flag', description: 'say where each value came from, one value a line' },
+    ...inputOptions,
   ],
   examples: [
     ['vissl config show config=quickstart', 'everything'],
-    ['vissl config show config=quickstart config.OPTIMIZER', 'one part'],
-    ['vissl config show config=quickstart --origin', 'with sources'],
+    ['vissl config show config=quickstart OPTIMIZER', 'one part'],
+    ['vissl config show config=quickstart OPTIMIZER --origin', 'with sources'],
+    ['vissl config show config=quickstart --raw --format json', 'as composed, for a program'],
   ],
 
-  async run(args, { stdout, stderr, cwd, env }) {
-    const { composeTree, getAt, pathOf, showTree } = await import('./show-tree.ts')
-    const { tree, origins, warnings, checked } = composeTree({ overrides: args.overrides, cwd })
+  async run(args, terminal) {
+    const { stdout, cwd, env } = terminal
+    const format = formatOf(args)
     const [key, extra] = args.positional
     if (extra !== undefined)
       throw new VisslError(ExitCode.usage, `unexpected argument ${extra}`, 'name one key')
-    const path = key === undefined ? [] : pathOf(tree, key)
+    const composition = await composeInput(args, cwd)
+    const tree = await treeToShow(args, composition)
+    const { pathOf } = await import('./config-key.ts')
+    const { asYaml, asLines } = await import('./show-tree.ts')
+    const { getAt } = await import('../config/index.ts')
+    const path = key === undefined ? [] : pathOf(tree, key, composition.extensions)
     const part = getAt(tree, path) ?? null
-    const style = styleFor(stdout, env)
-    if (args.options.has('json')) stdout.write(`${JSON.stringify(part, null, 2)}\n`)
-    else stdout.write(showTree(part, path, args.options.has('origin') ? origins : undefined, style))
-    const { yellow } = styleFor(stderr, env)
-    for (const warning of warnings) stderr.write(`${yellow('!')} ${warning}\n`)
-    if (!checked.ok) for (const { message } of checked.mistakes) stderr.write(`${yellow('!')} ${message}\n`)
+    if (args.options.has('origin')) {
+      stdout.write(asLines(part, path, composition.origins, styleFor(stdout, env)))
+    } else if (format === 'json') {
+      const { toJson } = await import('../config/json-value.ts')
+      stdout.write(`${toJson(part, 2)}\n`)
+    } else stdout.write(asYaml(part))
+    printWarnings(terminal, composition)
     return ExitCode.ok
   },
+}
+
+function formatOf(args: Arguments): 'yaml' | 'json' {
+  const format = lastValue(args, 'format') ?? (args.options.has('json') ? 'json' : 'yaml')
+  if (format !== 'yaml' && format !== 'json') {
+    throw new VisslError(ExitCode.usage, `--format is "${format}"`, 'choose yaml or json')
+  }
+  if (format === 'json' && args.options.has('origin')) {
+    throw new VisslError(
+      ExitCode.usage,
+      'origins are not printed as JSON',
+      'leave out --origin or --format json',
+    )
+  }
+  return format
 }

@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { defaultTree, describeType, type Extensions, isOpenAt, keysAt, schemaAt, unwrap } from './known.ts'
+import { getAt, type Path, type Value } from './tree.ts'
+
+/** What the schema says of one key. */
+export interface KeyDescription {
+  /** From the root: `config.OPTIMIZER.num_epochs`. */
+  readonly path: string
+  /** `block` has listed keys below it, `map` has free ones, `value` is everything else, lists too. */
+  readonly kind: 'block' | 'map' | 'value'
+  /** What may stand there, in words: `a whole number of at least 1`. */
+  readonly type: string
+  /** The allowed values where they are a closed set. */
+  readonly choices: readonly string[]
+  /** What stands there when nobody sets it; `undefined` where the key is then absent. */
+  readonly default: Value | undefined
+  /** One sentence or less. */
+  readonly description: string
+  /** Whether keys that are not listed may stand below. */
+  readonly isOpen: boolean
+}
+
+/**
+ * Describes one place of a configuration, elements of lists included.
+ *
+ * @returns `undefined` where the schema knows no such place
+ */
+export function describeKey(path: Path, extensions: Extensions = {}): KeyDescription | undefined {
+  const schema = schemaAt(path, extensions)
+  if (schema === undefined) return undefined
+  const free = schema === 'free'
+  const inner = free ? undefined : unwrap(schema)
+  const kind = keysAt(path, extensions).length > 0 ? 'block' : inner instanceof z.ZodRecord ? 'map' : 'value'
+  return {
+    path: path.join('.'),
+    kind,
+    type: describeType(schema),
+    choices: choicesOf(inner),
+    default: getAt(defaultTree(extensions), path),
+    description: free ? '' : (schema.description ?? inner?.description ?? ''),
+    isOpen: kind === 'map' || (kind === 'block' && isOpenAt(path, extensions)),
+  }
+}
+
+/** Describes every listed key below a path, parents before their children, in the order of the schema. */
+export function describeKeys(path: Path = [], extensions: Extensions = {}): KeyDescription[] {
+  return keysAt(path, extensions).flatMap((key) => {
+    const full = [...path, key]
+    const described = describeKey(full, extensions)
+    return described === undefined ? [] : [described, ...describeKeys(full, extensions)]
+  })
+}
+
+function choicesOf(schema: z.ZodType | undefined): string[] {
+  if (schema instanceof z.ZodEnum) return schema.options.map(String)
+  if (schema instanceof z.ZodLiteral) return [...schema.values].map(String)
+  if (schema instanceof z.ZodUnion) {
+    const all = (schema.options as readonly z.ZodType[]).map((option) => choicesOf(unwrap(option)))
+    return all.every((choices) => choices.length > 0) ? all.flat() : []
+  }
+  return []
+}
