@@ -1,0 +1,106 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { constants } from 'node:os'
+import { createInterface } from 'node:readline'
+import { ExitCode, VisslError } from '../errors.ts'
+import type { Heartbeat } from './heartbeat.ts'
+
+/** The processes that one machine contributes to a run. */
+export interface RanksRequest {
+  /** The module that each runs, and its arguments. */
+  readonly module: string
+  readonly args: readonly string[]
+  /** Flags of Node itself. */
+  readonly execArgv?: readonly string[]
+  /** Processes on this machine. */
+  readonly count: number
+  readonly nodeId: number
+  readonly worldSize: number
+  /** Variables that let the ranks find each other. */
+  readonly variables: Readonly<Record<string, string>>
+  /** Told what goes wrong, a line at a time. */
+  readonly say: (message: string) => void
+  /** Milliseconds without a step of any rank, after which the run counts as hung; 0 waits for ever. */
+  readonly stallAfter: number
+  /** Milliseconds that the others get to end by themselves when one has ended badly. */
+  readonly grace?: number
+}
+
+interface Rank {
+  readonly rank: number
+  readonly child: ChildProcess
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  last: Heartbeat | undefined
+  /** When it last said something, in milliseconds. */
+  heard: number
+}
+
+const GRACE = 4000
+
+/**
+ * Starts one process a rank and waits for all of them. The first rank writes to this terminal; of the others only
+ * error output is shown, with the rank before each line. The first rank that ends badly ends all: they are asked to
+ * stop and killed after a grace period. SIGINT reaches the ranks from the terminal by itself, SIGTERM is passed on.
+ *
+ * @returns the exit code of the first rank that ended badly, else 0
+ * @throws VisslError (environment) when no rank has made a step for `stallAfter`
+ */
+export async function superviseRanks(request: RanksRequest): Promise<ExitCode> {
+  const ranks = Array.from({ length: request.count }, (_, local) => start(request, local))
+  const kill = (signal: NodeJS.Signals) => {
+    for (const { child } of ranks) if (child.exitCode === null) child.kill(signal)
+  }
+  const ignore = () => {}
+  const terminate = () => kill('SIGTERM')
+  process.on('SIGINT', ignore)
+  process.on('SIGTERM', terminate)
+  const watch = new StallWatch(ranks, request.stallAfter)
+  let result: ExitCode = ExitCode.ok
+  let grace: NodeJS.Timeout | undefined
+  try {
+    const all = ranks.map(async (rank) => {
+      const { code, signal } = await rank.ended
+      if (code === 0 || result !== ExitCode.ok) return
+      result = exitCodeOf(code, signal)
+      if (!isStop(result)) request.say(describeEnd(rank, code, signal))
+          if (Date.now() - heard < after) return
+          fail(
+            new VisslError(
+              ExitCode.environment,
+              `no rank has made progress for ${Math.round(after / 1000)} s:${ranks.map(describe).join('')}`,
+              'the rank with the fewest steps is the one that the others wait for; look at its machine and its data',
+            ),
+          )
+        },
+        Math.min(after, 1000),
+      )
+    })
+    this.stalled.catch(() => )
+  }
+
+  end(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+function describe({ rank, last, child }: Rank): string {
+  const where = last === undefined ? 'has not begun' : `step ${last.step}, ${last.doing}`
+  return `\n    rank ${rank} (process ${child.pid}): ${where}`
+}
+
+function describeEnd({ rank, last }: Rank, code: number | null, signal: NodeJS.Signals | null): string {
+  const how = signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`
+  const when = last === undefined ? 'before its first step' : `after step ${last.step} (${last.doing})`
+  const memory = signal === 'SIGKILL' ? '; out of memory is the usual reason' : ''
+  return `rank ${rank} ${how} ${when}${memory}; the other ranks are stopped`
+}
+
+function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): ExitCode {
+  const known = Object.values(ExitCode).find((value) => value === code)
+  if (known !== undefined) return known
+  return signal === null ? ExitCode.internal : ((128 + (constants.signals[signal] ?? 0)) as ExitCode)
+}
+
+/** Whether a run ended because it was asked to. */
+function isStop(code: ExitCode): boolean {
+  return code === ExitCode.interrupted || code === ExitCode.terminated
+}
