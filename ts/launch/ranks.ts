@@ -62,6 +62,66 @@ export async function superviseRanks(request: RanksRequest): Promise<ExitCode> {
       if (code === 0 || result !== ExitCode.ok) return
       result = exitCodeOf(code, signal)
       if (!isStop(result)) request.say(describeEnd(rank, code, signal))
+      terminate()
+      grace = setTimeout(() => kill('SIGKILL'), request.grace ?? GRACE)
+    })
+    await Promise.race([Promise.all(all), watch.stalled])
+    return result
+  } finally {
+    watch.end()
+    clearTimeout(grace)
+    kill('SIGKILL')
+    process.off('SIGINT', ignore)
+    process.off('SIGTERM', terminate)
+  }
+}
+
+function start(request: RanksRequest, local: number): Rank {
+  const rank = request.nodeId * request.count + local
+  const child = fork(request.module, [...request.args], {
+    execArgv: [...(request.execArgv ?? process.execArgv)],
+    env: {
+      ...process.env,
+      ...request.variables,
+      RANK: String(rank),
+      LOCAL_RANK: String(local),
+      WORLD_SIZE: String(request.worldSize),
+    },
+    stdio: ['ignore', local === 0 ? 'inherit' : 'ignore', local === 0 ? 'inherit' : 'pipe', 'ipc'],
+  })
+  if (child.stderr !== null) {
+    createInterface({ input: child.stderr }).on('line', (line) => request.say(`rank ${rank}: ${line}`))
+  }
+  const state: Rank = {
+    rank,
+    child,
+    ended: new Promise((done) => {
+      child.once('error', () => done({ code: ExitCode.environment, signal: null }))
+      child.once('exit', (code, signal) => done({ code, signal }))
+    }),
+    last: undefined,
+    heard: Date.now(),
+  }
+  child.on('message', (message) => {
+    if ((message as Heartbeat | null)?.type !== 'heartbeat') return
+    state.last = message as Heartbeat
+    state.heard = Date.now()
+  })
+  return state
+}
+
+/** Notices when no rank makes progress any more. */
+class StallWatch {
+  /** Rejects when the run hangs. */
+  readonly stalled: Promise<never>
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(ranks: readonly Rank[], after: number) {
+    this.stalled = new Promise((_, fail) => {
+      if (after <= 0) return
+      this.#timer = setInterval(
+        () => {
+          const heard = Math.max(...ranks.map((rank) => rank.heard))
           if (Date.now() - heard < after) return
           fail(
             new VisslError(
@@ -74,7 +134,7 @@ export async function superviseRanks(request: RanksRequest): Promise<ExitCode> {
         Math.min(after, 1000),
       )
     })
-    this.stalled.catch(() => )
+    this.stalled.catch(() => {})
   }
 
   end(): void {
