@@ -1,3 +1,12 @@
+export {
+  type AutocastDevice,
+  type AutocastState,
+  autocast,
+  autocastState,
+  slowAutocast,
+  withAutocast,
+  withoutAutocast,
+} from './autocast.ts'
 export { enableGrad, grad, isGradEnabled, noGrad } from './autograd.ts'
 export { Collectives, type NativeStore, openFileStore, openTcpStore } from './collectives.ts'
 export * from './errors.ts'
@@ -6,7 +15,6 @@ export { Parameter, TensorBuffer } from './parameter.ts'
 export type { Device, DType, Layout, MemoryFormat } from './protocol.ts'
 export { dtypeBytes } from './protocol.ts'
 export {
-  autocast,
   computeThreads,
   cudaDeviceCount,
   libtorchVersion,

@@ -147,11 +147,14 @@ function encode(parameter: Parameter, value: unknown, at: number): number {
     case 'undefined':
       args[at] = Tag.default
       return at + 1
-    case 'number':
+    case 'number': {
       // A whole number is an integer where the schema leaves it open, a float where it says float.
-      args[at] = Number.isInteger(value) && parameter.code !== 'F' ? Tag.int : Tag.float
+      // A scalar beyond 2^53 can only be meant as a float.
+      const whole = parameter.code === 'N' ? Number.isSafeInteger(value) : Number.isInteger(value)
+      args[at] = whole && parameter.code !== 'F' ? Tag.int : Tag.float
       args[at + 1] = value
       return at + 2
+    }
     case 'boolean':
       args[at] = Tag.bool
       args[at + 1] = value ? 1 : 0

@@ -1,6 +1,6 @@
 import { TorchValueError } from './errors.ts'
 import { checked, native, tensorAddon } from './native.ts'
-import { type Device, type DType, deviceTypeNumbers, dtypeNumbers, parseDevice } from './protocol.ts'
+import { type Device, parseDevice } from './protocol.ts'
 import { Tensor } from './tensor.ts'
 
 /** Seeds the default generators of all devices, like `torch.manual_seed`. */
@@ -21,20 +21,6 @@ export function rngState(device: Device = 'cpu'): Tensor {
 
 export function setRngState(state: Tensor, device: Device = 'cpu'): void {
   checked(native().setRngState(...deviceNumbers(device), state.handle), 'setRngState')
-}
-
-/**
- * Runs `work` with autocast: matrix products and convolutions in `dtype`, sensitive operators in float32. Parameters
- * must not be updated inside: weights are cast once a region.
- */
-export function autocast<T>(device: 'cpu' | 'cuda', dtype: DType, work: () => T): T {
-  const type = deviceTypeNumbers[device]!
-  checked(native().autocast(type, dtypeNumbers[dtype]), 'autocast')
-  try {
-    return work()
-  } finally {
-    checked(native().autocast(type), 'autocast')
-  }
 }
 
 /** Threads that one operator may use; sets it when given. */

@@ -1,5 +1,8 @@
+export { GradientAccumulation } from './accumulation.ts'
 export { Adam, AdamW } from './adam.ts'
 export { type AnyOptimizer, buildOptimizer, type OptimizerConfig } from './build.ts'
+export { type ClipNormOptions, clipGradNorm, clipGradValue } from './clip.ts'
+export { GradScaler, type GradScalerState, gradScalerParams, type ScaledOptimizer } from './grad-scaler.ts'
 export { Larc, larcParams } from './larc.ts'
 export { LearningRates, type ScheduledGroup } from './learning-rates.ts'
 export {
