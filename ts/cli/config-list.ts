@@ -36,8 +36,12 @@ export const configList: Command = {
     }
     const table = (entries: readonly CatalogueEntry[]) =>
       columns(entries.map(({ argument, summary }) => [style.cyan(argument), summary]))
-    const titles = { base: 'whole runs', overlay: 'overlays, to be added to a run they fit' }
-    const blocks = (['base', 'overlay'] as const).flatMap((kind) => {
+    const titles = {
+      base: 'whole runs',
+      overlay: 'overlays, to be added to a run they fit',
+      other: 'for other programs',
+    }
+    const blocks = (['base', 'overlay', 'other'] as const).flatMap((kind) => {
       const entries = found.filter((entry) => entry.kind === kind)
       if (entries.length === 0) return []
       return [

@@ -34,6 +34,26 @@ export function programHelp(commands: ReadonlyMap<string, CommandEntry>, style: 
   ].join('\n')
 }
 
+/** Help for commands of two words that begin with the same one. */
+export function groupHelp(
+  group: string,
+  names: readonly string[],
+  commands: ReadonlyMap<string, CommandEntry>,
+  style: Style,
+): string {
+  return [
+    `${style.bold('usage')}  vissl ${group} COMMAND [ARGUMENTS]`,
+    '',
+    ...columns(
+      names.map((name) => [name, commands.get(name)!.summary]),
+      style,
+    ),
+    '',
+    ...columns([[`vissl help ${group} COMMAND`, 'options and examples of one']], style),
+    '',
+  ].join('\n')
+}
+
 /** Help for one command. */
 export function commandHelp(name: string, command: Command, style: Style): string {
   const options = command.options.map((option): [string, string] => [optionName(option), option.description])

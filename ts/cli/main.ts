@@ -1,11 +1,8 @@
 #!/usr/bin/env node
+import { watchReaders } from './readers.ts'
 import { run } from './run.ts'
 
-// A reader that goes away, as `head` does, is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
-})
+watchReaders([process.stdout, process.stderr])
 
 process.exitCode = await run(process.argv.slice(2), {
   stdout: process.stdout,

@@ -3,7 +3,7 @@ import { styleFor } from '../logging/style.ts'
 import { parseArguments } from './arguments.ts'
 import type { CommandEntry, Terminal } from './command.ts'
 import { commands as allCommands } from './commands.ts'
-import { commandHelp, programHelp } from './help.ts'
+import { commandHelp, groupHelp, programHelp } from './help.ts'
 import { reportError } from './report.ts'
 
 /**
@@ -74,8 +74,7 @@ function listGroup(
   const names = [...commands.keys()]
   const group = names.filter((name) => name.startsWith(`${first} `))
   if (group.length > 0 && (second === undefined || second === '--help' || second === '-h')) {
-    const lines = group.map((name) => `  vissl ${name}  ${commands.get(name)!.summary}\n`)
-    terminal.stdout.write(lines.join(''))
+    terminal.stdout.write(groupHelp(first, group, commands, styleFor(terminal.stdout, terminal.env)))
     return second === undefined ? ExitCode.usage : ExitCode.ok
   }
   const wanted = group.length > 0 ? `${first} ${second}` : first

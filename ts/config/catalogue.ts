@@ -3,10 +3,10 @@ import { join, sep } from 'node:path'
 
 /** A configuration file that can be named on the command line. */
 export interface CatalogueEntry {
-  /** What chooses it: `config=pretrain/simclr/…`, `+config/pretrain/simclr/models=resnext101`. */
+  /** What chooses it: `config=pretrain/simclr/…`, `+config/pretrain/simclr/models=resnext101`; the name of the others. */
   readonly argument: string
-  /** A base is a whole run; an overlay changes a part of one. */
-  readonly kind: 'base' | 'overlay'
+  /** A base is a whole run, an overlay changes a part of one; others are for another program, Detectron2's tools. */
+  readonly kind: 'base' | 'overlay' | 'other'
   /** Its first comment, one line; empty without one. */
   readonly summary: string
   readonly file: string
@@ -30,26 +30,24 @@ export function catalogue(dirs: readonly string[]): CatalogueEntry[] {
       if (entry.endsWith('.yaml') && !files.has(name)) files.set(name, join(root, entry))
     }
   }
-  return [...files]
+  const texts = new Map([...files].map(([name, file]) => [name, readFileSync(file, 'utf8')]))
+  const kinds = kindsOf(texts)
+  return [...texts]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, file]) => {
-      const text = readFileSync(file, 'utf8')
-      const kind = isBase(text) ? 'base' : 'overlay'
-      return {
-        argument: kind === 'base' ? `config=${name}` : overlayArgument(name),
-        kind,
-        summary: summaryOf(text),
-        file,
-      }
+    .map(([name, text]) => {
+      const kind = kinds.get(name)!
+      return { argument: argumentOf(name, kind), kind, summary: summaryOf(text), file: files.get(name)! }
     })
 }
 
-function overlayArgument(name: string): string {
-  const slash = name.lastIndexOf('/')
-  return slash < 0 ? `+config=${name}` : `+config/${name.slice(0, slash)}=${name.slice(slash + 1)}`
+function argumentOf(name: string, kind: CatalogueEntry['kind']): string {
+  if (kind === 'other') return name
+  const folder = folderOf(name)
+  if (kind === 'base') return `config=${name}`
+  return folder === '' ? `+config=${name}` : `+config/${folder}=${name.slice(folder.length + 1)}`
 }
 
-/** The first comment that is not the package header, up to its first full stop where it has one. */
+/** The first comment that is not the package header. */
 function summaryOf(text: string): string {
   for (const line of text.split('\n')) {
     const comment = /^#\s*(.*?)\s*$/.exec(line)?.[1]
@@ -60,8 +58,30 @@ function summaryOf(text: string): string {
   return ''
 }
 
-/** Whole runs say which data they read, with which model, in how many processes; overlays leave some of it out. */
-function isBase(text: string): boolean {
-  const has = (key: string) => new RegExp(`^[^#\\n]*\\b${key}:`, 'm').test(text)
-  return has('MODEL') && has('DATA_SOURCES') && has('DISTRIBUTED')
+/**
+ * Files do not say what they are. A whole run says which data it reads, with which model, and how it is trained or
+ * distributed. One that only evaluates may lack the last; what lacks it below the folder of a whole run is an overlay.
+ */
+function kindsOf(texts: ReadonlyMap<string, string>): Map<string, CatalogueEntry['kind']> {
+  const trained = new Set<string>()
+  const reading: string[] = []
+  for (const [name, text] of texts) {
+    const has = (key: string) => new RegExp(`^[^#\\n]*\\b${key}:`, 'm').test(text)
+    if (!has('MODEL') || !has('DATA_SOURCES')) continue
+    if (has('OPTIMIZER') || has('DISTRIBUTED')) trained.add(name)
+    else reading.push(name)
+  }
+  const folders = new Set([...trained].map(folderOf))
+  folders.delete('')
+  const bases = new Set([...trained, ...reading.filter((name) => !folders.has(folderOf(folderOf(name))))])
+  return new Map(
+    [...texts.keys()].map((name) => {
+      if (bases.has(name)) return [name, 'base']
+      return [name, /^(?:config|engine_name)\b/m.test(texts.get(name)!) ? 'overlay' : 'other']
+    }),
+  )
+}
+
+function folderOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf('/')))
 }
