@@ -1,7 +1,8 @@
 import { VisslError } from '../errors.ts'
 import type { Composition } from './compose.ts'
 import { inferConfig } from './infer.ts'
-import { errorOf } from './mistake.ts'
+import { errorOf, type Mistake } from './mistake.ts'
+import { describeOrigin } from './origins.ts'
 import { type Config, rootSchema } from './schema/index.ts'
 import { getAt, type Tree } from './tree.ts'
 
@@ -27,10 +28,27 @@ const READ_BY_RULES = [
  * What the rules make of a composed tree that need not be valid: values of a wrong type or out of range stay as they
  * are where no rule needs them. The origins of the composition learn of the rules.
  *
- * @throws VisslError (usage) when a rule cannot be applied, or when what it needs has a wrong type
+ * @throws VisslError (usage) when a rule cannot be applied or gives no finite number, or when what it needs has a wrong
+ * type
  */
-export function inferTree({ tree, origins, checked }: Composition): Tree {
+export function inferTree(composition: Composition): Tree {
+  const { tree, origins, checked } = composition
   if (!checked.ok && isUnusable(tree)) throw errorOf(checked.mistakes)
+  const inferred = infer(composition)
+  for (const [path, origin] of origins) {
+    const value = origin.kind === 'rule' ? getAt(inferred, path.split('.')) : undefined
+    if (typeof value !== 'number' || Number.isFinite(value)) continue
+    const message = `${path}: the ${describeOrigin(origin)} gives ${value}`
+    const given = {
+      message,
+      fix: `see  vissl config explain ${path}  and correct what it is calculated from`,
+    }
+    throw errorOf(checked.ok ? [given] : checked.mistakes)
+  }
+  return inferred
+}
+
+function infer({ tree, origins, checked }: Composition): Tree {
   try {
     return { ...tree, config: inferConfig(tree.config as unknown as Config, { origins }) as unknown as Tree }
   } catch (error) {
@@ -50,7 +68,7 @@ function isUnusable(tree: Tree): boolean {
 }
 
 /** A block that rules need can only be missing when an override removed it. */
-function missing(tree: Tree, error: unknown) {
+function missing(tree: Tree, error: unknown): Mistake {
   const blocks = ['LOSS', 'DATA', 'DISTRIBUTED', 'OPTIMIZER', 'MODEL', 'METERS', 'CHECKPOINT']
   const absent = blocks.filter((name) => getAt(tree, ['config', name]) === undefined)
   const names = absent.map((name) => `config.${name}`).join(', ')
