@@ -16,12 +16,11 @@ export abstract class Head extends Module {
   abstract override forward(input: HeadInput): Tensor | Tensor[]
 }
 
-/** A registrable head. */
+/** A registrable head. Its constructor is given what its own schema makes of the parameters. */
 export interface HeadClass {
   readonly key: string
   readonly params: z.ZodType
-  // biome-ignore lint/suspicious/noExplicitAny: each head takes the output of its own schema, checked before
-  new (params: any, model: Pick<ModelParams, 'HEAD'>): Head
+  new (params: never, model: Pick<ModelParams, 'HEAD'>): Head
 }
 
 /** Heads by the name in `MODEL.HEAD.PARAMS`. */

@@ -1,10 +1,25 @@
+import './heads/eval-mlp.ts'
 import './heads/mlp.ts'
+import './heads/siamese-concat-view.ts'
+import './heads/swav-head.ts'
+import './trunks/alexnet.ts'
+import './trunks/efficientnet.ts'
+import './trunks/regnet.ts'
 import './trunks/resnet.ts'
 
+export { FeatureExtractor } from './feature-extractor.ts'
 export { Head, type HeadClass, type HeadInput, heads } from './head.ts'
 export { HeadChain } from './heads/chain.ts'
 export { Mlp, type MlpParams } from './heads/mlp.ts'
 export { buildHeads, buildTrunk, type ModelBatch, type SplitState, SslModel } from './model.ts'
 export { type ModelInput, type ModelParams, modelParams } from './params.ts'
-export { type FeaturePlan, planFeatures, runBlocks, Trunk, type TrunkClass, trunks } from './trunk.ts'
+export {
+  type FeatureBlock,
+  type FeaturePlan,
+  planFeatures,
+  runBlocks,
+  Trunk,
+  type TrunkClass,
+  trunks,
+} from './trunk.ts'
 export { ResNet, type ResNetParams } from './trunks/resnet.ts'

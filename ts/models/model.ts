@@ -8,6 +8,7 @@ import {
   parseParams,
   type StateDict,
 } from '../nn/index.ts'
+import { FeatureExtractor } from './feature-extractor.ts'
 import { type Head, type HeadInput, heads } from './head.ts'
 import { HeadChain, runChain } from './heads/chain.ts'
 import { type ModelInput, type ModelParams, modelParams } from './params.ts'
@@ -160,20 +161,29 @@ export class SslModel extends Module {
   }
 }
 
-/** Builds the trunk that `MODEL.TRUNK.NAME` asks for. */
+/**
+ * Builds the trunk that `MODEL.TRUNK.NAME` asks for, wrapped where features are evaluated.
+ *
+ * @throws VisslError for unknown names and parameters that do not fit
+ */
 export function buildTrunk(config: ModelParams): Trunk {
   const { NAME, TRUNK_PARAMS, ...rest } = config.TRUNK
   const kind = trunks.get(NAME)
   const section = kind.section ?? kind.key
-  const params = TRUNK_PARAMS[section] ?? rest[section]
-  return new kind(parseParams(`trunk "${NAME}"`, kind.params, params), config)
+  const params = (TRUNK_PARAMS as Readonly<Record<string, unknown>>)[section] ?? rest[section]
+  // What the class's own schema gives is what its constructor takes.
+  const trunk = new kind(parseParams(`trunk "${NAME}"`, kind.params, params) as never, config)
+  const settings = config.FEATURE_EVAL_SETTINGS
+  const { LINEAR_EVAL_FEAT_POOL_OPS_MAP: pools, SHOULD_FLATTEN_FEATS: flatten } = settings
+  const extracts = settings.EVAL_MODE_ON && settings.FREEZE_TRUNK_ONLY && pools.length > 0
+  return extracts ? new FeatureExtractor(trunk, pools, flatten) : trunk
 }
 
 /** Builds the heads that `MODEL.HEAD.PARAMS` lists. */
 export function buildHeads(config: ModelParams): Head[] {
   const build = ([name, params]: [string, Record<string, unknown>]) => {
     const kind = heads.get(name)
-    return new kind(parseParams(`head "${name}"`, kind.params, params), config)
+    return new kind(parseParams(`head "${name}"`, kind.params, params) as never, config)
   }
   return config.HEAD.PARAMS.map((entry) =>
     isSpec(entry) ? build(entry) : new HeadChain((entry as [string, Record<string, unknown>][]).map(build)),

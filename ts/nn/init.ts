@@ -1,4 +1,5 @@
 import { noGrad, ops, scope, type Tensor } from '../engine/index.ts'
+import { shapesOnly } from './device.ts'
 
 /** How many inputs and outputs one element of a weight connects: for out×in×k×k, in·k·k and out·k·k. */
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
@@ -59,6 +60,7 @@ export function constant_(tensor: Tensor, value: number): Tensor {
 
 /** Normal within [a, b]: values outside are drawn anew, in the order PyTorch draws them. */
 export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2): Tensor {
+  if (shapesOnly()) return tensor
   return noGrad(() =>
     scope(() => {
       const inside = normalCdf((b - mean) / std) - normalCdf((a - mean) / std)

@@ -68,6 +68,14 @@ export abstract class Module {
     return result
   }
 
+  /**
+   * Multiplications with an addition that this module's own operators do for such a call, those of its children not
+   * counted. Overridden where there are any: convolutions, matrix products.
+   */
+  multiplyAdds(_inputs: readonly unknown[], _output: unknown): number {
+    return 0
+  }
+
   /** Whether anything observes this module's output. */
   get hooked(): boolean {
     return this.#hooks !== undefined

@@ -1,43 +1,15 @@
 import { z } from 'zod'
+import { choice, count, flag, group, integer, openGroup, own, positive, real, text, texts } from './fields.ts'
 import {
-  choice,
-  count,
-  flag,
-  freeMap,
-  group,
-  integer,
-  openGroup,
-  own,
-  positive,
-  real,
-  text,
-  texts,
-} from './fields.ts'
+  convnextShape,
+  efficientNetShape,
+  regnetShape,
+  resnetShape,
+  visionTransformerShape,
+  withoutDefaults,
+} from './trunks.ts'
 
 const head = z.tuple([z.string(), z.record(z.string(), z.unknown())])
-
-const resnets = group(
-  {
-    DEPTH: z.int().default(50).describe('layers: 50, 101, 152 or 200; also 18 and 34 (not in VISSL)'),
-    WIDTH_MULTIPLIER: z.number().positive().default(1).describe('factor on all widths'),
-    NORM: text('BatchNorm', 'BatchNorm, LayerNorm or GroupNorm'),
-    GROUPS: count(1, 'groups of the 3×3 convolutions (ResNeXt)'),
-    ZERO_INIT_RESIDUAL: flag(false, 'start residual branches at zero'),
-    WIDTH_PER_GROUP: count(64, 'width of a group in a bottleneck'),
-    LAYER4_STRIDE: z.int().min(1).max(2).default(2).describe('stride of the last stage'),
-    GROUPNORM_GROUPS: z.int().min(1).optional().describe('groups of GroupNorm'),
-    STANDARDIZE_CONVOLUTIONS: z.boolean().optional().describe('standardise the weights of convolutions'),
-    STEM: choice(
-      ['imagenet', 'small', 'small_stride2'],
-      'imagenet',
-      own(
-        'imagenet: 7×7 stride 2 and max-pool; small: 3×3 stride 1; small_stride2: 3×3 stride 2, no max-pool',
-      ),
-    ),
-    BASE_WIDTH: count(64, own('channels of the stem and of stage 1')),
-  },
-  'parameters of trunk resnet',
-)
 
 /** `MODEL`: trunk, heads and how they are run. */
 export const modelSchema = group(
@@ -87,9 +59,17 @@ export const modelSchema = group(
         NAME: text('resnet', 'name of a registered trunk'),
         TRUNK_PARAMS: openGroup(
           {
-            RESNETS: resnets,
-            EFFICIENT_NETS: freeMap('parameters of trunk efficientnet'),
-            REGNET: freeMap('parameters of trunk regnet: a preset or its numbers'),
+            RESNETS: group(resnetShape, 'parameters of trunk resnet'),
+            EFFICIENT_NETS: group(withoutDefaults(efficientNetShape), 'parameters of trunk efficientnet'),
+            REGNET: group(
+              withoutDefaults(regnetShape),
+              'parameters of trunk regnet: a preset or its numbers',
+            ),
+            VISION_TRANSFORMERS: group(
+              withoutDefaults(visionTransformerShape),
+              'parameters of trunk vision_transformer (VISSL 0.1.6)',
+            ),
+            CONVNEXT: group(withoutDefaults(convnextShape), own('parameters of trunk convnext')),
           },
           'parameters by kind of trunk',
         ),

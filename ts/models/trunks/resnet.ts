@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { resnetShape } from '../../config/schema/trunks.ts'
 import type { Tensor } from '../../engine/index.ts'
 import { ExitCode, VisslError } from '../../errors.ts'
 import {
@@ -13,9 +14,8 @@ import {
   Sequential,
   type TensorModule,
 } from '../../nn/index.ts'
-import type { ModelParams } from '../params.ts'
-import { type FeaturePlan, planFeatures, runBlocks, Trunk, trunks } from '../trunk.ts'
-import { inputChannels, prepareInput } from './input.ts'
+import { Trunk, trunks } from '../trunk.ts'
+import { type ImageSettings, inputChannels, prepareInput } from './input.ts'
 import {
   BasicBlock,
   type BlockClass,
@@ -26,7 +26,7 @@ import {
 import { StandardizedConv2d } from './standardized-conv.ts'
 
 const DEPTHS: Readonly<
-  Record<number, { block: BlockClass; counts: readonly [number, number, number, number] }>
+  Record<ResNetParams['DEPTH'], { block: BlockClass; counts: readonly [number, number, number, number] }>
 > = {
   18: { block: BasicBlock, counts: [2, 2, 2, 2] },
   34: { block: BasicBlock, counts: [3, 4, 6, 3] },
@@ -48,32 +48,7 @@ const FEATURES = {
   flatten: 'flatten',
 } as const
 
-const resnetParams = z.object({
-  DEPTH: z
-    .number()
-    .refine((depth) => depth in DEPTHS, { error: `must be one of ${Object.keys(DEPTHS).join(', ')}` })
-    .default(50)
-    .describe('number of layers: 50, 101, 152, 200, or with basic blocks 18, 34'),
-  WIDTH_MULTIPLIER: z.number().int().positive().default(1).describe('multiplies the channels of all stages'),
-  NORM: z
-    .enum(['BatchNorm', 'LayerNorm', 'GroupNorm'])
-    .default('BatchNorm')
-    .describe('LayerNorm is group normalisation with one group; GroupNorm needs GROUPNORM_GROUPS'),
-  GROUPNORM_GROUPS: z.number().int().positive().optional().describe('groups of GroupNorm'),
-  STANDARDIZE_CONVOLUTIONS: z.boolean().default(false).describe('standardise the filters of convolutions'),
-  GROUPS: z.number().int().positive().default(1).describe('groups of the 3×3 convolutions (ResNeXt)'),
-  WIDTH_PER_GROUP: z.number().int().positive().default(64).describe('width of a group in a bottleneck'),
-  ZERO_INIT_RESIDUAL: z.boolean().default(false).describe('accepted and without effect, as in VISSL'),
-  LAYER4_STRIDE: z
-    .union([z.literal(1), z.literal(2)])
-    .default(2)
-    .describe('stride of the last stage'),
-  STEM: z
-    .enum(['imagenet', 'small', 'small_stride2'])
-    .default('imagenet')
-    .describe('imagenet: 7×7 stride 2 and max-pool; small, small_stride2: 3×3 stride 1 or 2, no max-pool'),
-  BASE_WIDTH: z.number().int().positive().default(64).describe('channels of the stem and of stage 1'),
-})
+const resnetParams = z.strictObject(resnetShape)
 
 /** Parameters of {@link ResNet}. */
 export type ResNetParams = z.output<typeof resnetParams>
@@ -90,16 +65,14 @@ export class ResNet extends Trunk {
   static readonly section = 'RESNETS'
   static readonly params = resnetParams
 
-  readonly _feature_blocks: Sequential
+  override readonly _feature_blocks: Sequential
   override readonly outChannels: number
-  readonly #inputType: ModelParams['INPUT_TYPE']
-  readonly #order: readonly string[]
-  readonly #last: FeaturePlan
+  readonly #inputType: ImageSettings['INPUT_TYPE']
 
-  constructor(params: ResNetParams, model: Pick<ModelParams, 'INPUT_TYPE'> = { INPUT_TYPE: 'rgb' }) {
+  constructor(params: ResNetParams, model: ImageSettings = { INPUT_TYPE: 'rgb' }) {
     super()
     this.#inputType = model.INPUT_TYPE
-    const { block, counts } = DEPTHS[params.DEPTH]!
+    const { block, counts } = DEPTHS[params.DEPTH]
     if (block === BasicBlock && (params.GROUPS !== 1 || params.WIDTH_PER_GROUP !== 64)) {
       throw new VisslError(
         ExitCode.usage,
@@ -140,13 +113,14 @@ export class ResNet extends Trunk {
     blocks.flatten = new Flatten(1)
     this._feature_blocks = new Sequential(blocks)
     this.outChannels = inChannels
-    this.#order = Object.keys(blocks)
-    this.#last = planFeatures(this.#order, FEATURES, [])
   }
 
-  override forward(input: Tensor, features: readonly string[] = []): Tensor[] {
-    const plan = features.length === 0 ? this.#last : planFeatures(this.#order, FEATURES, features)
-    return runBlocks(this._feature_blocks, prepareInput(input, this.#inputType), plan)
+  override features(): Readonly<Record<string, string>> {
+    return FEATURES
+  }
+
+  override prepare(images: Tensor): Tensor {
+    return prepareInput(images, this.#inputType)
   }
 }
 

@@ -1,4 +1,6 @@
 import { ops, Parameter, type Tensor } from '../../engine/index.ts'
+import { ExitCode, VisslError } from '../../errors.ts'
+import { newTensor, shapesOnly } from '../device.ts'
 import { fans, kaimingUniform_, uniform_ } from '../init.ts'
 import { Layer } from '../module.ts'
 
@@ -42,8 +44,8 @@ export class Conv2d extends Layer {
     this.#dilation = pair(options.dilation ?? 1)
     this.#groups = groups
     const shape = [outChannels, inChannels / groups, ...pair(kernelSize)]
-    this.weight = new Parameter(ops.empty(shape, { dtype: 'float32' }))
-    this.bias = options.bias === false ? null : new Parameter(ops.empty([outChannels], { dtype: 'float32' }))
+    this.weight = new Parameter(newTensor(shape))
+    this.bias = options.bias === false ? null : new Parameter(newTensor([outChannels]))
     kaimingUniform_(this.weight, { a: Math.sqrt(5) })
     if (this.bias !== null) {
       const bound = 1 / Math.sqrt(fans(this.weight).fanIn)
@@ -57,6 +59,36 @@ export class Conv2d extends Layer {
 
   /** Convolves with a weight derived from the layer's own. */
   protected convolve(input: Tensor, weight: Tensor): Tensor {
+    if (shapesOnly()) return newTensor(this.#outputShape(input.shape))
     return ops.conv2d(input, weight, this.bias, this.#stride, this.#padding, this.#dilation, this.#groups)
+  }
+  #outputShape(input: readonly number[]): number[] {
+    const [out, perGroup, ...kernel] = this.weight.shape as [number, number, number, number]
+    const channels = perGroup * this.#groups
+    if (input.length !== 4 || input[1] !== channels) {
+      throw new VisslError(
+        ExitCode.usage,
+        `a convolution takes N×${channels}×H×W, got ${input.join('×')}`,
+        'check the channels of the images and of the layers',
+      )
+    }
+    const sizes = kernel.map((size, i) => {
+      const span = this.#dilation[i]! * (size - 1) + 1
+      return Math.floor((input[2 + i]! + 2 * this.#padding[i]! - span) / this.#stride[i]!) + 1
+    })
+    if (sizes.some((size) => size < 1)) {
+      throw new VisslError(
+        ExitCode.usage,
+        `a ${kernel.join('×')} convolution cannot take an input of ${input.slice(2).join('×')} pixels`,
+        'use larger images',
+      )
+    }
+    return [input[0]!, out, ...sizes]
+  }
+
+  /** out·in/groups·k·k for every pixel of the output; offsets are not counted. */
+  override multiplyAdds(_inputs: readonly unknown[], output: unknown): number {
+    const [, ...perOutput] = this.weight.shape
+    return (output as Tensor).numel * perOutput.reduce((product, size) => product * size, 1)
   }
 }

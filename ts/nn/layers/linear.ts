@@ -1,4 +1,5 @@
 import { ops, Parameter, type Tensor } from '../../engine/index.ts'
+import { newTensor } from '../device.ts'
 import { kaimingUniform_, uniform_ } from '../init.ts'
 import { Layer } from '../module.ts'
 
@@ -15,8 +16,8 @@ export class Linear extends Layer {
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super()
-    this.weight = new Parameter(ops.empty([outFeatures, inFeatures], { dtype: 'float32' }))
-    this.bias = options.bias === false ? null : new Parameter(ops.empty([outFeatures], { dtype: 'float32' }))
+    this.weight = new Parameter(newTensor([outFeatures, inFeatures]))
+    this.bias = options.bias === false ? null : new Parameter(newTensor([outFeatures]))
     kaimingUniform_(this.weight, { a: Math.sqrt(5) })
     const bound = inFeatures > 0 ? 1 / Math.sqrt(inFeatures) : 0
     if (this.bias !== null) uniform_(this.bias, -bound, bound)
@@ -24,5 +25,9 @@ export class Linear extends Layer {
 
   override forward(input: Tensor): Tensor {
     return ops.linear(input, this.weight, this.bias)
+  }
+  /** in·out for every vector of the input. */
+  override multiplyAdds(_inputs: readonly unknown[], output: unknown): number {
+    return (output as Tensor).numel * this.weight.shape[1]!
   }
 }

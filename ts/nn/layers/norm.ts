@@ -1,4 +1,5 @@
 import { ops, Parameter, type Tensor } from '../../engine/index.ts'
+import { newTensor, shapesOnly } from '../device.ts'
 import { Layer } from '../module.ts'
 
 /** Options of group and layer normalisation. */
@@ -22,11 +23,12 @@ export class GroupNorm extends Layer {
     this.#groups = groups
     this.#eps = options.eps ?? 1e-5
     const affine = options.affine !== false
-    this.weight = affine ? new Parameter(ops.ones([channels], { dtype: 'float32' })) : null
-    this.bias = affine ? new Parameter(ops.zeros([channels], { dtype: 'float32' })) : null
+    this.weight = affine ? new Parameter(newTensor([channels], 1)) : null
+    this.bias = affine ? new Parameter(newTensor([channels], 0)) : null
   }
 
   override forward(input: Tensor): Tensor {
+    if (shapesOnly()) return newTensor(input.shape)
     return ops.group_norm(input, this.#groups, this.weight, this.bias, this.#eps)
   }
 }
@@ -43,11 +45,12 @@ export class LayerNorm extends Layer {
     this.#shape = typeof shape === 'number' ? [shape] : [...shape]
     this.#eps = options.eps ?? 1e-5
     const affine = options.affine !== false
-    this.weight = affine ? new Parameter(ops.ones(this.#shape, { dtype: 'float32' })) : null
-    this.bias = affine ? new Parameter(ops.zeros(this.#shape, { dtype: 'float32' })) : null
+    this.weight = affine ? new Parameter(newTensor(this.#shape, 1)) : null
+    this.bias = affine ? new Parameter(newTensor(this.#shape, 0)) : null
   }
 
   override forward(input: Tensor): Tensor {
+    if (shapesOnly()) return newTensor(input.shape)
     return ops.layer_norm(input, this.#shape, this.weight, this.bias, this.#eps)
   }
 }
