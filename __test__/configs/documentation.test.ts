@@ -96,3 +96,16 @@ test('the files that the documentation gives to Detectron2 are there', (t) => {
     t.is(existsSync(file), line !== 2648, `line ${line}`)
   }
 })
+
+test('the command lines of the model zoo compose', (t) => {
+  const zoo = JSON.parse(
+    readFileSync(new URL('../golden/config-docs/zoo.json', import.meta.url), 'utf8'),
+  ) as Record<string, string[]>
+  for (const [model, overrides] of Object.entries(zoo)) {
+    const compose = () => composeTree({ overrides, cwd: packageConfigs })
+    // The overlay's folder is written without imagenet1k/.
+    if (model === 'alexnet_bvlc_in1k')
+      t.throws(compose, { message: /benchmark\/linear_image_classification\/models/ })
+    else t.true(compose().checked.ok, model)
+  }
+})
