@@ -23,6 +23,7 @@ import {
   Placeholder,
   StoredTensor,
   saveTorchFile,
+  saveTorchFileLater,
   type TorchObject,
   type TorchValue,
   Tuple,
@@ -117,6 +118,13 @@ for (const name of ['values', 'simclr_regnet_model_phase0']) {
       })
       t.deepEqual(expected(JSON.parse(text)), describedByTorch(name))
     }
+  })
+}
+
+for (const name of ['values', 'simclr_regnet_model_phase0']) {
+  test(`${name}: the format from before PyTorch 1.6 holds the same`, (t) => {
+    const value = loadTorchFile(join(golden, `${name}.legacy_format.torch`), { exactFloats: true })
+    t.deepEqual(describe(value), describedByTorch(name))
   })
 }
 
@@ -288,4 +296,19 @@ test('no room: the error says so, the old file stays, nothing is left behind', (
   t.regex(error.fix, /limit/)
   t.is(loadTorchFile(path, { verify: true }), 'old')
   t.deepEqual(readdirSync(full).sort(), ['model.torch', 'model.torch.sha256'])
+})
+
+test('a file written on another thread is the same file', async (t) => {
+  const path = join(folder, 'later.torch')
+  await saveTorchFileLater(path, written())
+  t.true(readFileSync(path).equals(readFileSync(join(golden, 'written.torch'))))
+  t.true(checkFileDigest(path))
+})
+
+test('failures on another thread are the same errors', async (t) => {
+  const error = await t.throwsAsync(saveTorchFileLater(join(folder, 'no/folder/x.torch'), {}), {
+    instanceOf: VisslError,
+  })
+  t.is(error.exitCode, ExitCode.environment)
+  t.truthy(error.fix)
 })

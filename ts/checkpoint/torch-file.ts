@@ -20,6 +20,7 @@ export {
 interface CheckpointAddon {
   readTorchFile(path: string, verify: 'present' | 'required' | 'no'): { tree: string; buffers: Uint8Array[] }
   writeTorchFile(path: string, tree: string, buffers: Uint8Array[]): void
+  writeTorchFileLater(path: string, tree: string, buffers: Uint8Array[]): Promise<void>
   writeFileAtomically(path: string, bytes: Uint8Array): void
   checkFileDigest(path: string): boolean
 }
@@ -38,13 +39,27 @@ export function saveTorchFile(path: string, value: TorchValue): void {
 }
 
 /**
+ * As {@link saveTorchFile}, on another thread. Tensors in `value` must not change until the promise is settled.
+ *
+ * @throws VisslError at once for a value that has no Python form; the promise is rejected for the rest
+ */
+export function saveTorchFileLater(path: string, value: TorchValue): Promise<void> {
+  const { tree, buffers } = encodeTree(value)
+  return host<CheckpointAddon>()
+    .writeTorchFileLater(path, tree, buffers)
+    .catch((error: unknown) => {
+      throw visslError(error)
+    })
+}
+
+/**
  * Reads a file of `torch.save` without executing anything: classes beyond tensors and plain values become a
  * {@link Placeholder}. Dicts are plain objects where all keys are strings, except whole numbers like `'0'`, whose
  * order objects do not keep; those and other dicts are Maps. {@link dictEntries} reads both.
  *
  * @param options.verify unset: compare with `path.sha256` where it exists; true: it must exist; false: do not look
  * @param options.exactFloats give Python floats as {@link Float}, so that saving again keeps `1.0` a float
- * @throws VisslError for a missing, cut, corrupt or hostile file, or one from before PyTorch 1.6
+ * @throws VisslError for a missing, cut, corrupt or hostile file
  */
 export function loadTorchFile(
   path: string,
@@ -80,9 +95,13 @@ function native<T>(run: (addon: CheckpointAddon) => T): T {
   try {
     return run(addon)
   } catch (error) {
-    const { kind, message, fix } = parseReason(error)
-    throw new VisslError(exitCodes[kind] ?? ExitCode.internal, message, fix, { cause: error })
+    throw visslError(error)
   }
+}
+
+function visslError(error: unknown): VisslError {
+  const { kind, message, fix } = parseReason(error)
+  return new VisslError(exitCodes[kind] ?? ExitCode.internal, message, fix, { cause: error })
 }
 
 function parseReason(error: unknown): { kind: string; message: string; fix?: string } {

@@ -1,5 +1,4 @@
-//! Checkpoint files: the zip files of `torch.save` are read without executing anything and written
-//! atomically. Plain Rust over byte buffers; knows neither libtorch nor Node.
+//! Checkpoint files: the files of `torch.save` are read without executing anything and written atomically. Plain Rust over byte buffers; knows neither libtorch nor Node.
 //!
 //! - [`torch_file`]: a whole file to and from a [`tree::Tree`]
 //! - [`pickle`]: the closed set of opcodes and constructors
@@ -11,6 +10,7 @@ pub mod atomic;
 pub mod dtype;
 pub mod error;
 pub mod json;
+mod legacy;
 pub mod pickle;
 pub mod torch_file;
 pub mod tree;

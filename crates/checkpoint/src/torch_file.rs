@@ -7,13 +7,14 @@ use std::{
 use crate::{
     atomic,
     error::{Error, Kind, Result},
+    legacy,
     pickle::{self, Limits},
     tree::{Tensor, Tree},
     zip,
 };
 
 /// A pickle holds names and numbers; tensors lie beside it.
-const MAX_PICKLE: u64 = 1 << 28;
+pub(crate) const MAX_PICKLE: u64 = 1 << 28;
 /// Views that are no plain range of their storage are copied; an expanded view may ask for far more than the
 /// file holds, so all copies together stay below this plus four times the file's size.
 const COPIES: u64 = 1 << 26;
@@ -37,10 +38,10 @@ pub enum Verify {
     No,
 }
 
-/// Reads a file of `torch.save` (PyTorch 1.6 or later).
+/// Reads a file of `torch.save`, of any PyTorch since 0.2.
 ///
 /// # Errors
-/// Missing, cut short, corrupt, hostile, or of the older format; every message names the file.
+/// Missing, cut short, corrupt, or hostile; every message names the file.
 pub fn read(path: &Path, verify: Verify) -> Result<TorchFile> {
     match verify {
         Verify::No => {}
@@ -71,7 +72,13 @@ pub fn read(path: &Path, verify: Verify) -> Result<TorchFile> {
 /// # Errors
 /// See [`read`].
 pub fn read_from<R: Read + Seek>(mut source: R) -> Result<TorchFile> {
-    refuse_other_formats(&mut source)?;
+    match layout(&mut source)? {
+        Layout::Zip => read_zip(source),
+        Layout::Legacy => legacy::read(source),
+    }
+}
+
+fn read_zip<R: Read + Seek>(source: R) -> Result<TorchFile> {
     let mut archive = zip::Reader::open(source)?;
     let Some(root) = archive
         .names()
@@ -122,15 +129,18 @@ pub fn read_from<R: Read + Seek>(mut source: R) -> Result<TorchFile> {
         total += bytes.len() as u64;
         storages.push(bytes);
     }
-    Ok(TorchFile {
-        tree,
-        storages,
-        copies_left: total.saturating_mul(4).saturating_add(COPIES),
-    })
+    Ok(TorchFile::new(tree, storages))
 }
 
-/// Names the format of a file that is no zip.
-fn refuse_other_formats<R: Read + Seek>(source: &mut R) -> Result<()> {
+/// The layouts of `torch.save`.
+enum Layout {
+    Zip,
+    /// Before PyTorch 1.6: pickles and storages one after another.
+    Legacy,
+}
+
+/// Tells the layout of a file; names other formats in the error.
+fn layout<R: Read + Seek>(source: &mut R) -> Result<Layout> {
     let mut head = Vec::new();
     let unreadable = |error: std::io::Error| {
         Error::new(
@@ -149,18 +159,15 @@ fn refuse_other_formats<R: Read + Seek>(source: &mut R) -> Result<()> {
         return Err(Error::corrupt("the file is empty"));
     }
     if head.starts_with(b"PK") {
-        return Ok(());
+        return Ok(Layout::Zip);
     }
-    // The magic number of the stream format, and the ustar mark of the oldest.
-    const LEGACY_MAGIC: &[u8] = &[
-        0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19,
-    ];
-    let legacy = head.get(2..).is_some_and(|rest| rest.starts_with(LEGACY_MAGIC))
-        || head.get(257..262).is_some_and(|mark| mark == b"ustar");
-    if legacy {
+    if legacy::starts_like_one(&head) {
+        return Ok(Layout::Legacy);
+    }
+    if head.get(257..262).is_some_and(|mark| mark == b"ustar") {
         return Err(Error::new(
             Kind::Data,
-            "it is in the format that torch.save wrote before PyTorch 1.6, which cannot be read yet",
+            "it is in the tar format that torch.save wrote before PyTorch 0.2",
             "convert it once: python -c \"import torch; torch.save(torch.load('OLD', map_location='cpu'), 'NEW')\"",
         ));
     }
@@ -175,6 +182,15 @@ fn refuse_other_formats<R: Read + Seek>(source: &mut R) -> Result<()> {
 }
 
 impl TorchFile {
+    pub(crate) fn new(tree: Tree, storages: Vec<Vec<u8>>) -> Self {
+        let total: u64 = storages.iter().map(|bytes| bytes.len() as u64).sum();
+        Self {
+            tree,
+            storages,
+            copies_left: total.saturating_mul(4).saturating_add(COPIES),
+        }
+    }
+
     /// The bytes of a view in row-major order, for views that are no plain range of their storage.
     ///
     /// # Errors

@@ -180,7 +180,10 @@ fn other_formats_are_named() {
             .message
     };
     assert!(message(b"").contains("empty"));
-    assert!(message(b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.").contains("before PyTorch 1.6"));
+    assert!(message(b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.").contains("cut short"));
+    let mut tar = vec![0; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    assert!(message(&tar).contains("before PyTorch 0.2"));
     assert!(message(b"\x80\x02N.").contains("plain pickle"));
     assert!(message(b"\x89PNG").contains("does not start like"));
     assert!(message(b"PK\x03\x04 and nothing else of it follows").contains("cut short"));
@@ -233,4 +236,46 @@ fn cycles_are_not_written() {
             .message
             .contains("no node 7")
     );
+}
+
+/// A legacy file of one float32 tensor with `numel` elements, of which `given` follow after `count`.
+fn legacy(numel: u8, count: u64, given: usize) -> Vec<u8> {
+    let mut out = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.".to_vec();
+    let mut value = tensor(numel, b"K\x02\x85", b"K\x01\x85");
+    // The legacy id has a sixth part.
+    let at = value.iter().position(|&byte| byte == b'Q').expect("an id") - 1;
+    value.insert(at, b'N');
+    out.extend(value);
+    out.extend_from_slice(b"\x80\x02]X\x01\0\0\x000a.");
+    out.extend_from_slice(&count.to_le_bytes());
+    out.resize(out.len() + given, 7);
+    out
+}
+
+#[test]
+fn legacy_files_are_read_and_every_cut_is_found() {
+    let whole = legacy(2, 2, 8);
+    let file = read_from(Cursor::new(whole.clone())).expect("read");
+    assert_eq!(file.storages, [vec![7; 8]]);
+    for length in 0..whole.len() {
+        assert!(
+            read_from(Cursor::new(whole[..length].to_vec())).is_err(),
+            "cut at {length}"
+        );
+    }
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << bit;
+            let _ = read_from(Cursor::new(damaged));
+        }
+    }
+}
+
+#[test]
+fn legacy_storages_must_have_the_size_that_the_pickle_says() {
+    let message = |file: Vec<u8>| read_from(Cursor::new(file)).expect_err("must be refused").message;
+    assert!(message(legacy(2, 3, 8)).contains("3 elements"));
+    assert!(message(legacy(2, u64::MAX, 8)).contains("elements"));
+    assert!(message(legacy(200, 200, 8)).contains("cut short"));
 }

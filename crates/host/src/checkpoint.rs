@@ -40,10 +40,39 @@ pub fn read_torch_file(path: String, verify: String) -> Result<TorchFileContents
 /// Writes a file for `torch.load` and its digest, atomically, straight from the given buffers.
 #[napi]
 pub fn write_torch_file(path: String, tree: String, buffers: Vec<Uint8Array>) -> Result<()> {
+    write(&path, &tree, &buffers)
+}
+
+/// As `write_torch_file`, on another thread; the buffers must not change until the promise is settled.
+#[napi(ts_return_type = "Promise<void>")]
+pub fn write_torch_file_later(path: String, tree: String, buffers: Vec<Uint8Array>) -> AsyncTask<Write> {
+    AsyncTask::new(Write { path, tree, buffers })
+}
+
+pub struct Write {
+    path: String,
+    tree: String,
+    buffers: Vec<Uint8Array>,
+}
+
+impl Task for Write {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        write(&self.path, &self.tree, &self.buffers)
+    }
+
+    fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn write(path: &str, tree: &str, buffers: &[Uint8Array]) -> Result<()> {
     let buffers: Vec<&[u8]> = buffers.iter().map(|buffer| buffer.as_ref()).collect();
-    let (tree, of) = json::to_tree(&tree, &buffers).map_err(to_napi)?;
+    let (tree, of) = json::to_tree(tree, &buffers).map_err(to_napi)?;
     let storages: Vec<&[u8]> = of.into_iter().map(|buffer| buffers[buffer]).collect();
-    torch_file::write(Path::new(&path), &tree, &storages).map_err(to_napi)
+    torch_file::write(Path::new(path), &tree, &storages).map_err(to_napi)
 }
 
 /// Replaces a file by `bytes`: whole or not at all.

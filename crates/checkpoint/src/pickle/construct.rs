@@ -168,24 +168,43 @@ fn named_dtype(decoder: &Decoder, value: &Value) -> Option<&'static DType> {
     dtype::by_name(decoder.global(value)?.strip_prefix("torch.")?)
 }
 
-/// The storage that `('storage', class, key, location, numel)` names.
-pub(super) fn storage(decoder: &mut Decoder, id: &Value) -> Result<Node, String> {
+/// What a persistent id stands for: the storage of `('storage', class, key, location, numel)`, where the legacy
+/// format adds a view, or the class of the legacy format's `('module', class, file, source)`.
+pub(super) fn persistent(decoder: &mut Decoder, id: &Value) -> Result<Node, String> {
     let Some(Node::Tuple(items)) = decoder.node(id) else {
         return Err("a persistent id is no tuple".into());
     };
-    let [
-        Value::Str(kind),
-        class,
-        Value::Str(key),
-        Value::Str(_location),
-        numel,
-    ] = items.as_slice()
-    else {
-        return Err("a persistent id does not describe a storage".into());
-    };
-    if &**kind != "storage" {
-        return Err("a persistent id is of an unknown kind".into());
+    match items.as_slice() {
+        [
+            Value::Str(kind),
+            class,
+            Value::Str(key),
+            Value::Str(_location),
+            numel,
+        ]
+        | [
+            Value::Str(kind),
+            class,
+            Value::Str(key),
+            Value::Str(_location),
+            numel,
+            Value::None,
+        ] if &**kind == "storage" => {
+            let (class, key, numel) = (class.clone(), key.to_string(), numel.clone());
+            storage(decoder, &class, key, &numel)
+        }
+        [Value::Str(kind), _, _, _, _, _] if &**kind == "storage" => {
+            Err("it holds a view of a storage, which PyTorch has not written since version 0.4".into())
+        }
+        [Value::Str(kind), class, _, _] if &**kind == "module" => match decoder.global(class) {
+            Some(name) => Ok(Node::Global(name)),
+            None => Err("a module has no class".into()),
+        },
+        _ => Err("a persistent id describes neither a storage nor a module".into()),
     }
+}
+
+fn storage(decoder: &mut Decoder, class: &Value, key: String, numel: &Value) -> Result<Node, String> {
     let numel = unsigned(numel).ok_or("a storage has a negative size")?;
     let class = decoder.global(class).ok_or("a storage has no class")?;
     let short = class
@@ -203,7 +222,6 @@ pub(super) fn storage(decoder: &mut Decoder, id: &Value) -> Result<Node, String>
     if key.is_empty() || key.len() > 256 || key.contains(['/', '\\']) {
         return Err("a storage has a key that cannot name a record".into());
     }
-    let key = key.to_string();
     let index = match decoder.storage_index.get(&key) {
         Some(&index) => index,
         None => {

@@ -37,6 +37,14 @@ const MAX_NAME: usize = 1024;
 /// Truncated or malformed input, opcodes of text protocols, limits exceeded, cycles; the message names the
 /// offset in the pickle.
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Tree> {
+    decode_prefix(bytes, limits).map(|(tree, _)| tree)
+}
+
+/// As [`decode`], of a pickle that other bytes may follow; also tells its length.
+///
+/// # Errors
+/// See [`decode`].
+pub fn decode_prefix(bytes: &[u8], limits: Limits) -> Result<(Tree, usize)> {
     let mut decoder = Decoder {
         bytes,
         at: 0,
@@ -54,6 +62,7 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Tree> {
         storage_index: HashMap::new(),
     };
     while decoder.step()? {}
+    let length = decoder.at;
     let mut tree = decoder.tree;
     tree.root = match decoder.stack.pop() {
         Some(root) if decoder.stack.is_empty() && decoder.marks.is_empty() => root,
@@ -62,7 +71,7 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Tree> {
     tree.check_depth(limits.depth)
         .map_err(|why| Error::corrupt(format!("pickle: {why}")))?;
     tree.compact();
-    Ok(tree)
+    Ok((tree, length))
 }
 
 pub(super) struct Decoder<'a> {
@@ -246,7 +255,7 @@ impl<'a> Decoder<'a> {
             }
             op::BINPERSID => {
                 let id = self.pop()?;
-                let node = construct::storage(self, &id).map_err(|why| self.error(why))?;
+                let node = construct::persistent(self, &id).map_err(|why| self.error(why))?;
                 self.push_node(node)?
             }
             op::BINGET => {

@@ -6,7 +6,7 @@ mod decode;
 mod encode;
 mod opcode;
 
-pub use decode::{Limits, decode};
+pub use decode::{Limits, decode, decode_prefix};
 pub use encode::encode;
 
 /// Containers inside containers, in both directions.
