@@ -88,20 +88,23 @@ test('very sharp temperatures stay finite', (t) => {
 })
 
 test('wrong sizes and settings are named', (t) => {
-  using loss = build({
-    name: 'simclr_info_nce_loss',
-    buffer_params: { embedding_dim: 4, effective_batch_size: 8 },
-  })
+  using loss = build({ name: 'simclr_info_nce_loss', buffer_params: { embedding_dim: 4 } })
   scope(() => {
     t.regex(t.throws(() => loss.call(ops.ones([8, 3])))!.message, /embedding_dim is 4, got 8×3/)
-    t.regex(t.throws(() => loss.call(ops.ones([6, 4])))!.message, /effective_batch_size is 8, got 6×4/)
-    t.regex(t.throws(() => loss.call(ops.ones([8])))!.message, /takes 2B×D/)
+    t.regex(t.throws(() => loss.call(ops.ones([7, 4])))!.message, /7 rows do not come from 2 crops/)
+    t.regex(t.throws(() => loss.call(ops.ones([8])))!.message, /takes N×D/)
   })
   const bad = () => build({ name: 'simclr_info_nce_loss', temperature: -1 })
   t.regex(t.throws(bad, { instanceOf: VisslError })!.message, /temperature/)
-  t.throws(() => build({ name: 'simclr_info_nce_loss', buffer_params: { world_size: 2 } }), {
-    instanceOf: VisslError,
-  })
+})
+
+test('views and batches that do not fit are refused before the first step', (t) => {
+  const context = { batchSize: 4, worldSize: 2, samples: 10, crops: 2, dropLast: true, labels: false }
+  using loss = build({ name: 'simclr_info_nce_loss' })
+  t.notThrows(() => loss.check!(context))
+  t.throws(() => loss.check!({ ...context, crops: 1 }), { message: /two views/ })
+  t.throws(() => loss.check!({ ...context, dropLast: false }), { message: /full batches/ })
+  t.throws(() => loss.check!({ ...context, batchSize: 1, worldSize: 1 }), { message: /one image/ })
 })
 
 test('repeated calls keep no tensor', (t) => {

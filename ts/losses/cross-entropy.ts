@@ -1,20 +1,14 @@
-import { z } from 'zod'
+import type { z } from 'zod'
+import { crossEntropyParams } from '../config/schema/losses/index.ts'
 import { type Tensor, TensorBuffer, tensor } from '../engine/index.ts'
-import { ExitCode, VisslError } from '../errors.ts'
-import { functional } from '../nn/index.ts'
-import { Loss, losses } from './loss.ts'
-
-const crossEntropyParams = z.object({
-  weight: z.array(z.number()).nullable().default(null).describe('weight of each class'),
-  ignore_index: z.number().int().default(-100).describe('targets of this class do not count'),
-  reduction: z.enum(['mean', 'sum', 'none']).default('mean').describe('how the samples are summed up'),
-  label_smoothing: z.number().min(0).max(1).default(0).describe('target mass spread over all classes'),
-})
+import { Loss, type LossContext, losses } from './loss.ts'
+import { lossError, matrix } from './messages.ts'
+import { classLoss } from './targets.ts'
 
 /**
  * PyTorch's `CrossEntropyLoss`: N×C scores and N class numbers (or N×C probabilities) give a scalar.
  *
- * @throws VisslError when the data has no labels
+ * @throws VisslError when the data has no labels, or a label is no class
  */
 export class CrossEntropyLoss extends Loss<z.output<typeof crossEntropyParams>> {
   static readonly key = 'CrossEntropyLoss'
@@ -25,20 +19,34 @@ export class CrossEntropyLoss extends Loss<z.output<typeof crossEntropyParams>> 
   constructor(params?: unknown) {
     super(params)
     const { weight } = this.params
-    this.weight = weight === null ? null : new TensorBuffer(tensor(weight))
+    this.weight = weight ? new TensorBuffer(tensor(weight)) : null
   }
 
-  override forward(scores: Tensor, target?: Tensor): Tensor {
-    if (target === undefined) {
-      throw new VisslError(ExitCode.usage, 'CrossEntropyLoss needs labels', 'set DATA.TRAIN.LABEL_SOURCES')
-    }
-    return functional.crossEntropy(scores, target, {
-      reduction: this.params.reduction,
-      ignoreIndex: this.params.ignore_index,
-      labelSmoothing: this.params.label_smoothing,
-      ...(this.weight === null ? {} : { weight: this.weight }),
+  override check(context: LossContext): void {
+    requireLabels(CrossEntropyLoss.key, context)
+  }
+
+  override forward(scores: Tensor | Tensor[], target?: Tensor): Tensor {
+    if (Array.isArray(scores)) matrix(CrossEntropyLoss.key, scores)
+    const { ignore_index, label_smoothing, reduction } = this.params
+    return classLoss(scores as Tensor, target, {
+      loss: CrossEntropyLoss.key,
+      ignoreIndex: ignore_index,
+      weight: this.weight,
+      ...(label_smoothing === undefined ? {} : { labelSmoothing: label_smoothing }),
+      ...(reduction === undefined ? {} : { reduction }),
     })
   }
+}
+
+/** @throws VisslError when targets are indices of samples */
+export function requireLabels(loss: string, { labels }: LossContext): void {
+  if (labels) return
+  throw lossError(
+    loss,
+    'needs labels, and targets are indices of samples',
+    'set config.DATA.TRAIN.LABEL_SOURCES (and LABEL_TYPE standard)',
+  )
 }
 
 losses.register(CrossEntropyLoss.key, CrossEntropyLoss)

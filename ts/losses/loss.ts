@@ -4,6 +4,22 @@ import { ExitCode, VisslError } from '../errors.ts'
 import { Module, parseParams } from '../nn/index.ts'
 import { Registry } from '../registry.ts'
 
+/** What is known of a run before its first step; a loss checks against it what it needs. */
+export interface LossContext {
+  /** Images of a batch of one process, views and crops not counted. */
+  readonly batchSize: number
+  /** Processes. */
+  readonly worldSize: number
+  /** Training images of all processes. */
+  readonly samples: number
+  /** Views or crops of an image in a batch. */
+  readonly crops: number
+  /** Whether a last, smaller batch is left out. */
+  readonly dropLast: boolean
+  /** Whether targets are labels (rather than indices of samples). */
+  readonly labels: boolean
+}
+
 /**
  * A loss. Subclasses give `static key` (the name in `LOSS.name`), `static params` (a zod schema of the block
  * `LOSS.<key>`) and `forward`; the parsed parameters are in `this.params`.
@@ -38,6 +54,13 @@ export abstract class Loss<P = any> extends Module {
     }
     this.params = parseParams(`loss "${kind.key}"`, kind.params, params) as P
   }
+
+  /**
+   * Says before the first step what would go wrong later: a batch too small, crops that do not match, missing labels.
+   *
+   * @throws VisslError that names the key to change
+   */
+  check?(context: LossContext): void
 
   /**
    * @param output what the model gave, a list of one already unwrapped
