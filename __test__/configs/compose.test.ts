@@ -77,3 +77,7 @@ test("batch, processes and optimizer of every base after inference are VISSL's",
     t.is(difference(wanted.optimizer, OPTIMIZER), undefined, name)
   }
 })
+
+test('a file for Detectron2 composes, though it means nothing here', (t) => {
+  t.true(compose('config=benchmark/object_detection/voc07/rn50_transfer_voc07_detectron2_e2e').checked.ok)
+})
