@@ -14,6 +14,7 @@ export { internal, ops } from './ops.ts'
 export { Parameter, TensorBuffer } from './parameter.ts'
 export type { Device, DType, Layout, MemoryFormat } from './protocol.ts'
 export { dtypeBytes } from './protocol.ts'
+export { type RecomputeOptions, recompute } from './recompute.ts'
 export {
   computeThreads,
   cudaDeviceCount,

@@ -14,6 +14,7 @@ export interface Scoped {
 }
 
 let current: Scoped[] | undefined
+let outermost: Scoped[] | undefined
 let scopes = 0
 
 /** Tensors outside every scope at which a warning is due; doubles each time. */
@@ -62,6 +63,7 @@ export function scope<T>(work: () => T): T {
   const outer = current
   const mine: Scoped[] = []
   current = mine
+  if (outer === undefined) outermost = mine
   const stamp = ++scopes
   try {
     const result = work()
@@ -76,6 +78,7 @@ export function scope<T>(work: () => T): T {
     return result
   } finally {
     current = outer
+    if (outer === undefined) outermost = undefined
     let count = 0
     for (const tensor of mine) {
       if (tensor.handle === 0 || tensor.kept) continue
@@ -89,6 +92,17 @@ export function scope<T>(work: () => T): T {
       tensor.handle = 0
     }
     if (count > 0) native().freeMany(count)
+  }
+}
+
+/** Runs `work` so that the tensors it makes live until the outermost open scope ends; a plain call where none is. */
+export function inOutermostScope<T>(work: () => T): T {
+  const before = current
+  current = outermost
+  try {
+    return work()
+  } finally {
+    current = before
   }
 }
 

@@ -34,6 +34,15 @@ export interface BackwardOptions {
   createGraph?: boolean
 }
 
+type Backward = (recorded: () => void, options: Required<BackwardOptions>) => void
+
+let runBackward: Backward = (recorded) => recorded()
+
+/** Has every `Tensor.backward` go through `run`, which passes gradients on where the recorded graph ends. */
+export function extendBackward(run: Backward): void {
+  runBackward = run
+}
+
 // Declaration merging is what gives the class its generated methods.
 export interface Tensor extends TensorOperators {
   /** The `item` and `to` operators, which the class gives friendlier signatures. */
@@ -149,8 +158,11 @@ export class Tensor implements Scoped, Disposable {
    */
   backward(gradient?: Tensor | null, options: BackwardOptions = {}): void {
     const { createGraph = false, retainGraph = createGraph } = options
-    const result = native().backward(this.handle, gradient?.handle, retainGraph, createGraph)
-    checked(result, 'backward', () => `(${this.describe()})`)
+    const recorded = () => {
+      const result = native().backward(this.handle, gradient?.handle, retainGraph, createGraph)
+      checked(result, 'backward', () => `(${this.describe()})`)
+    }
+    runBackward(recorded, { createGraph, retainGraph })
   }
 
   /**

@@ -1,4 +1,10 @@
 export { GradientAccumulation } from './accumulation.ts'
+export {
+  type BlockNetwork,
+  checkpointActivations,
+  type Segment,
+  splitIntoSegments,
+} from './activation-checkpointing.ts'
 export { Adam, AdamW } from './adam.ts'
 export { type AnyOptimizer, buildOptimizer, type OptimizerConfig } from './build.ts'
 export { type ClipNormOptions, clipGradNorm, clipGradValue } from './clip.ts'
