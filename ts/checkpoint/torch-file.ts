@@ -53,7 +53,7 @@ export function saveTorchFileLater(path: string, value: TorchValue): Promise<voi
 }
 
 /**
- * Reads a file of `torch.save` without executing anything: classes beyond tensors and plain values become a
+ * Reads a file of `torch.save`, or of safetensors, without executing anything: classes beyond tensors and plain values become a
  * {@link Placeholder}. Dicts are plain objects where all keys are strings, except whole numbers like `'0'`, whose
  * order objects do not keep; those and other dicts are Maps. {@link dictEntries} reads both.
  *

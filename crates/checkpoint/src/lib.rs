@@ -4,6 +4,7 @@
 //! - [`pickle`]: the closed set of opcodes and constructors
 //! - [`zip`]: stored entries only, 64-byte aligned, zip64
 //! - [`atomic`]: sibling, fsync, rename, folder fsync, digest sidecar
+//! - [`numpy`]: arrays of `.npy` files and pickles
 //! - [`json`]: the form in which a tree crosses to other languages
 
 pub mod atomic;
@@ -11,7 +12,9 @@ pub mod dtype;
 pub mod error;
 pub mod json;
 mod legacy;
+pub mod numpy;
 pub mod pickle;
+mod safetensors;
 pub mod torch_file;
 pub mod tree;
 pub mod zip;

@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Kind, Result},
     legacy,
     pickle::{self, Limits},
+    safetensors,
     tree::{Tensor, Tree},
     zip,
 };
@@ -38,7 +39,7 @@ pub enum Verify {
     No,
 }
 
-/// Reads a file of `torch.save`, of any PyTorch since 0.2.
+/// Reads a file of `torch.save`, of any PyTorch since 0.2, or of safetensors.
 ///
 /// # Errors
 /// Missing, cut short, corrupt, or hostile; every message names the file.
@@ -75,6 +76,7 @@ pub fn read_from<R: Read + Seek>(mut source: R) -> Result<TorchFile> {
     match layout(&mut source)? {
         Layout::Zip => read_zip(source),
         Layout::Legacy => legacy::read(source),
+        Layout::Safetensors => safetensors::read(source),
     }
 }
 
@@ -132,11 +134,12 @@ fn read_zip<R: Read + Seek>(source: R) -> Result<TorchFile> {
     Ok(TorchFile::new(tree, storages))
 }
 
-/// The layouts of `torch.save`.
+/// What a file of weights may be.
 enum Layout {
     Zip,
-    /// Before PyTorch 1.6: pickles and storages one after another.
+    /// `torch.save` before PyTorch 1.6: pickles and storages one after another.
     Legacy,
+    Safetensors,
 }
 
 /// Tells the layout of a file; names other formats in the error.
@@ -163,6 +166,11 @@ fn layout<R: Read + Seek>(source: &mut R) -> Result<Layout> {
     }
     if legacy::starts_like_one(&head) {
         return Ok(Layout::Legacy);
+    }
+    let length = source.seek(std::io::SeekFrom::End(0)).map_err(unreadable)?;
+    source.rewind().map_err(unreadable)?;
+    if safetensors::starts_like_one(&head, length) {
+        return Ok(Layout::Safetensors);
     }
     if head.get(257..262).is_some_and(|mark| mark == b"ustar") {
         return Err(Error::new(
