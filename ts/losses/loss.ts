@@ -18,6 +18,8 @@ export interface LossContext {
   readonly dropLast: boolean
   /** Whether targets are labels (rather than indices of samples). */
   readonly labels: boolean
+  /** Told what is doubtful but works. */
+  readonly warn?: (message: string) => void
 }
 
 /**
