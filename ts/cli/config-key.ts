@@ -1,14 +1,16 @@
 import { allKeys, type Extensions, getAt, schemaAt, type Tree } from '../config/index.ts'
+import { relocatedPath } from '../config/relocate.ts'
 import { didYouMean, ExitCode, VisslError } from '../errors.ts'
 
 /**
- * Path of a key that is given with or without `config.` in front, of any place that the schema or the tree knows.
+ * Path of a key that is given with or without `config.` in front, of any place that the schema or the tree knows; where
+ * VISSL 0.1.6 moved a key, either place.
  *
  * @throws VisslError (usage) when there is none
  */
 export function pathOf(tree: Tree, key: string, extensions: Extensions = {}): string[] {
   for (const full of [key, `config.${key}`]) {
-    const path = full.split('.')
+    const path = [...relocatedPath(full.split('.'))]
     if (getAt(tree, path) !== undefined || isListed(path, extensions)) return path
   }
   const near = nearKeys(key, [...allKeys(extensions)])

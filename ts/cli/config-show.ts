@@ -36,7 +36,14 @@ export const configShow: Command = {
     const { asYaml, asLines } = await import('./show-tree.ts')
     const { getAt } = await import('../config/index.ts')
     const path = key === undefined ? [] : pathOf(tree, key, composition.extensions)
-    const part = getAt(tree, path) ?? null
+    const part = getAt(tree, path)
+    if (part === undefined) {
+      throw new VisslError(
+        ExitCode.usage,
+        `${path.join('.')} is not set in this configuration`,
+        `see  vissl config explain ${path.join('.')}`,
+      )
+    }
     if (args.options.has('origin')) {
       stdout.write(asLines(part, path, composition.origins, styleFor(stdout, env)))
     } else if (format === 'json') {

@@ -30,14 +30,15 @@ export function describeKey(path: Path, extensions: Extensions = {}): KeyDescrip
   if (schema === undefined) return undefined
   const free = schema === 'free'
   const inner = free ? undefined : unwrap(schema)
-  const kind = keysAt(path, extensions).length > 0 ? 'block' : inner instanceof z.ZodRecord ? 'map' : 'value'
+  const isBlock = inner instanceof z.ZodObject || keysAt(path, extensions).length > 0
+  const kind = isBlock ? 'block' : inner instanceof z.ZodRecord ? 'map' : 'value'
   return {
     path: path.join('.'),
     kind,
     type: describeType(schema),
     choices: choicesOf(inner),
     default: getAt(defaultTree(extensions), path),
-    description: free ? '' : (schema.description ?? inner?.description ?? ''),
+    description: free ? '' : descriptionOf(schema),
     isOpen: kind === 'map' || (kind === 'block' && isOpenAt(path, extensions)),
   }
 }
@@ -59,4 +60,15 @@ function choicesOf(schema: z.ZodType | undefined): string[] {
     return all.every((choices) => choices.length > 0) ? all.flat() : []
   }
   return []
+}
+
+/** The description of a schema, given before or after a default was added. */
+function descriptionOf(schema: z.ZodType): string {
+  if (schema.description !== undefined) return schema.description
+  const isWrapped =
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable
+  return isWrapped ? descriptionOf(schema.unwrap() as z.ZodType) : ''
 }
