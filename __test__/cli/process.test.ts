@@ -45,7 +45,7 @@ test.serial(
     const saved = /stopped by Ctrl-C at step (\d+); saved (\S+)/.exec(err)!
     t.truthy(saved, err)
     t.true(err.includes(`continue with: the same command and --resume ${saved[2]}`), err)
-    t.true(saved[2]!.endsWith(`model_iteration${saved[1]}.torch`))
+    t.regex(saved[2]!, new RegExp(`/model_(iteration${saved[1]}|phase\\d+)\\.torch$`))
     assertTidy(t, cut)
     const info = JSON.parse(readFileSync(join(cut, RUN, 'run.json'), 'utf8')) as { exitCode: number }
     t.is(info.exitCode, ExitCode.interrupted)
@@ -69,7 +69,7 @@ test.serial('SIGTERM saves and exits with 143', async (t) => {
   child.kill('SIGTERM')
   const { code, err } = await child.ended
   t.is(code, ExitCode.terminated)
-  t.regex(err, /stopped by SIGTERM at step \d+; saved .*model_iteration\d+\.torch/)
+  t.regex(err, /stopped by SIGTERM at step \d+; saved .*model_(iteration|phase)\d+\.torch/)
   assertTidy(t, cwd)
 })
 

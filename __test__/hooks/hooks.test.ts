@@ -66,10 +66,10 @@ test.serial('a stop in a test phase loses no training, and the test is done agai
   const cwd = scratch(t)
   const inSecondTest = stopWhen((task) => !task.train && task.iteration === 8)
   await t.throwsAsync(runTiny(cwd, { overrides, hooks: [inSecondTest] }), { instanceOf: Stopped })
-  t.true(checkpoints(cwd).includes('model_iteration8.torch'))
+  t.false(checkpoints(cwd).includes('model_iteration8.torch'))
   t.regex(
     await runTiny(cwd, { overrides, resume: 'auto' }),
-    /resumed from .*model_iteration8\.torch at step 8/,
+    /resumed from .*model_final_checkpoint_phase2\.torch at step 8/,
   )
   const tests = (folder: string) =>
     rowsOf(folder, 'metrics.jsonl')

@@ -1,5 +1,12 @@
 import test from 'ava'
-import { isLineDue, type Log, Progress, progressLine, type StepReport } from '../../ts/logging/index.ts'
+import {
+  isLineDue,
+  type Log,
+  Progress,
+  progressLine,
+  progressRecord,
+  type StepReport,
+} from '../../ts/logging/index.ts'
 import { Capture } from './output.ts'
 
 const report = (iteration: number, more: Partial<StepReport> = {}): StepReport => ({
@@ -14,6 +21,7 @@ const report = (iteration: number, more: Partial<StepReport> = {}): StepReport =
   images: 256,
   stepTime: 0.4,
   dataTime: 0.008,
+  meanTime: 0.4,
   ...more,
 })
 
@@ -24,14 +32,19 @@ test('lines are due at the first, at every n-th, and at every fifth to 100', (t)
 
 test('the line is the reference’s', (t) => {
   t.is(
-    progressLine(report(10), 0.4),
+    progressLine(report(10)),
     'Rank: 0; [ep: 1] iter: 10; lr: 0.21; loss: 4.71235; btime(ms): 400; eta: 0:01:56; peak_mem: -1M',
   )
   t.is(
-    progressLine(report(10, { lr: [0.1, 0.1, 0.01], rank: 2, peakMemory: 1024.7 }), 400, {
-      count: 5,
-      meanTime: 0.5,
-    }),
+    progressLine(
+      report(10, {
+        lr: [0.1, 0.1, 0.01],
+        rank: 2,
+        peakMemory: 1024.7,
+        meanTime: 400,
+        rolling: { count: 5, meanTime: 0.5 },
+      }),
+    ),
     'Rank: 2; [ep: 1] iter: 10; lr: [0.1, 0.01]; loss: 4.71235; btime(ms): 400000; eta: 1 day, 8:13:20; ' +
       'peak_mem: 1024M; btime(5iters): 500 ms; rolling_eta: 0:02:25',
   )
@@ -82,11 +95,18 @@ test('the line never wraps', (t) => {
   t.true((output.text.split('\u001b[2K')[1] ?? '').length <= 40)
 })
 
-test('the rolling time follows the last steps', (t) => {
-  const output = new Capture()
-  const progress = new Progress({ output, frequency: 5, rolling: 2, env: {} })
-  for (let i = 1; i <= 5; i++) progress.step(report(i, { stepTime: i < 4 ? 1 : 0.5 }))
-  const lines = output.text.trim().split('\n')
-  t.false(lines[0]!.includes('rolling_eta'))
-  t.true(lines[1]!.includes('btime(2iters): 500 ms'))
+test('a line as stdout.json holds it', (t) => {
+  t.deepEqual(progressRecord(report(1, { lr: [0.1, 0.01], rolling: { count: 5, meanTime: 0.5 } })), {
+    Rank: 0,
+    ep: 1,
+    iter: 1,
+    lr: [0.1, 0.01],
+    loss: 4.71235,
+    'btime(ms)': 400,
+    eta: '0:01:59',
+    'peak_mem(M)': -1,
+    max_iterations: 300,
+    'btime(5iters)(ms)': 500,
+    rolling_eta: '0:02:29',
+  })
 })

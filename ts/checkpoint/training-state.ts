@@ -2,10 +2,11 @@ import { rngState, scope, setRngState } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import type { SplitState, SslModel } from '../models/index.ts'
 import type { Module } from '../nn/index.ts'
-import type { AnyOptimizer, OptimizerState } from '../optim/index.ts'
+import type { AnyOptimizer, GradScaler, OptimizerState } from '../optim/index.ts'
 import {
   dictAt,
   fromStored,
+  isDict,
   type Progress,
   restoreTensor,
   storeModule,
@@ -24,6 +25,17 @@ export interface TrainingParts {
   readonly train: boolean
   /** Loss times rows of the phase's batches. */
   readonly losses: readonly number[]
+  /** Rows of those batches together. */
+  readonly rows: number
+  /** Of mixed precision in float16. */
+  readonly scaler?: GradScaler | undefined
+}
+
+/** How far a saved run had come. */
+export interface SavedProgress {
+  readonly progress: Progress
+  /** Of the phase in progress, for its mean loss; absent from the reference's files. */
+  readonly sums: { losses: number[]; rows: number } | undefined
 }
 
 /**
@@ -33,7 +45,7 @@ export interface TrainingParts {
  * by one, so that a resumed run enters it again
  */
 export function captureState(parts: TrainingParts, midEpoch: boolean): TorchValue {
-  const { model, loss, optimizer, progress } = parts
+  const { model, loss, optimizer, progress, scaler } = parts
   const phase_idx = progress.phaseIdx - (midEpoch ? 1 : 0)
   const train_phase_idx = progress.trainPhaseIdx - (midEpoch && parts.train ? 1 : 0)
   return scope(() => {
@@ -56,7 +68,9 @@ export function captureState(parts: TrainingParts, midEpoch: boolean): TorchValu
         losses: [...parts.losses],
         hooks: {},
         loss: lossState,
+        ...(scaler === undefined ? {} : { amp: toStored(scaler.stateDict()) }),
       },
+      phase_rows: parts.rows,
       rng_state: { cpu: toStored(rngState()) },
     }
   })
@@ -70,8 +84,8 @@ export function captureState(parts: TrainingParts, midEpoch: boolean): TorchValu
  */
 export function restoreState(
   path: string,
-  parts: Pick<TrainingParts, 'model' | 'loss' | 'optimizer'>,
-): Progress {
+  parts: Pick<TrainingParts, 'model' | 'loss' | 'optimizer' | 'scaler'>,
+): SavedProgress {
   const content = loadTorchFile(path, { verify: true })
   const outer = dictAt(content, [], path)
   const inner = dictAt(content, ['classy_state_dict'], path)
@@ -85,15 +99,26 @@ export function restoreState(
     parts.optimizer.loadStateDict(
       fromStored(dictAt(content, ['classy_state_dict', 'optimizer', 'optim'], path)) as OptimizerState,
     )
+    if (parts.scaler !== undefined && isDict(inner.amp)) {
+      parts.scaler.loadStateDict(fromStored(inner.amp) as Record<string, unknown>)
+    }
     const random = dictAt(content, ['rng_state'], path).cpu
     if (random instanceof StoredTensor) setRngState(restoreTensor(random))
   })
   return {
-    phaseIdx: integer(outer.phase_idx, path, 'phase_idx'),
-    trainPhaseIdx: integer(outer.train_phase_idx, path, 'train_phase_idx'),
-    iteration: integer(outer.iteration, path, 'iteration'),
-    numUpdates: integer(inner.num_updates, path, 'classy_state_dict.num_updates'),
+    progress: {
+      phaseIdx: integer(outer.phase_idx, path, 'phase_idx'),
+      trainPhaseIdx: integer(outer.train_phase_idx, path, 'train_phase_idx'),
+      iteration: integer(outer.iteration, path, 'iteration'),
+      numUpdates: integer(inner.num_updates, path, 'classy_state_dict.num_updates'),
+    },
+    sums: sumsOf(inner.losses, outer.phase_rows),
   }
+}
+
+function sumsOf(losses: TorchValue | undefined, rows: TorchValue | undefined): SavedProgress['sums'] {
+  const known = Array.isArray(losses) && losses.every((loss) => typeof loss === 'number')
+  return known && typeof rows === 'number' ? { losses: losses as number[], rows } : undefined
 }
 
 /** In PyTorch's layout, where parameters are numbered: the keys of `state` are ints. */

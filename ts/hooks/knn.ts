@@ -4,6 +4,7 @@ import type { Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { collectFeatures } from '../eval/features.ts'
 import { knnClassify } from '../eval/knn.ts'
+import type { MetricsRow } from '../logging/index.ts'
 import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 
@@ -32,7 +33,7 @@ const RAW_PIXELS_UP_TO = 64 * 64 * 3
  */
 export class KnnHook implements Hook {
   readonly name = 'knn'
-  readonly records: KnnRecord[] = []
+  readonly records: KnnRecord[]
   readonly #config: Config
   readonly #channelsLast: boolean
   readonly #loaders: Pair
@@ -40,9 +41,16 @@ export class KnnHook implements Hook {
 
   /**
    * @param report called with every measurement
+   * @param earlier what this run measured before it was resumed, as `metrics.jsonl` holds it
    * @throws VisslError when the test split is not set up or a split has no classes
    */
-  constructor(config: Config, channelsLast: boolean, report: (record: KnnRecord) => void) {
+  constructor(
+    config: Config,
+    channelsLast: boolean,
+    report: (record: KnnRecord) => void,
+    earlier: readonly MetricsRow[] = [],
+  ) {
+    this.records = earlier.flatMap(recordOf)
     this.#config = config
     this.#channelsLast = channelsLast
     this.#report = report
@@ -63,7 +71,14 @@ export class KnnHook implements Hook {
   }
 
   async onStart(task: Task): Promise<void> {
-    if (task.iteration > 0) return
+    if (task.iteration > 0) {
+      const epoch = task.trainPhaseIdx + 1
+      // The run was stopped between the end of an epoch and its measurement.
+      const isMissing = task.epochDone && !this.records.some((record) => record.epoch === epoch)
+      if (isMissing) await this.#measureNetwork(task, `epoch ${epoch}`, epoch)
+      return
+    }
+    this.records.length = 0
     const raw = this.#open(this.#config.DATA.TEST.TRANSFORMS.filter(({ name }) => name !== 'Normalize'))
     await this.#measure(task, raw, 'raw pixels', undefined, (images) =>
       images.flatten(1).shape[1]! <= RAW_PIXELS_UP_TO ? images : null,
@@ -131,6 +146,11 @@ export class KnnHook implements Hook {
       side?.labels.free()
     }
   }
+}
+
+function recordOf({ what, epoch, top1, top5 }: MetricsRow): KnnRecord[] {
+  const isRecord = typeof what === 'string' && typeof top1 === 'number' && typeof top5 === 'number'
+  return isRecord ? [{ what, epoch: typeof epoch === 'number' ? epoch : undefined, top1, top5 }] : []
 }
 
 const cannotMeasure = (reason: string, fix: string): VisslError =>

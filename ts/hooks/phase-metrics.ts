@@ -12,18 +12,14 @@ export class PhaseMetricsHook implements Hook {
     this.#folder = folder
   }
 
-  onPhaseStart(task: Task): void {
-    this.#folder.log.info(`Starting phase ${task.phaseIdx} [${task.train ? 'train' : 'test'}]`)
-  }
-
   onPhaseEnd(task: Task): void {
     const kind = task.train ? 'train' : 'test'
     const values: Record<string, MeterValue> = {}
-    for (const meter of task.meters) {
-      values[meter.name] = meter.value()
-      this.#folder.log.info(
-        `Rank: 0, name: ${kind}_${meter.name}, value: ${JSON.stringify(values[meter.name])}`,
-      )
+    // Every rank takes part: meters gather over all of them.
+    for (const meter of task.metered ? task.meters : []) values[meter.name] = meter.value()
+    if (task.rank !== 0) return
+    for (const [name, value] of Object.entries(values)) {
+      this.#folder.log.info(`Rank: ${task.rank}, name: ${kind}_${name}, value: ${JSON.stringify(value)}`)
     }
     this.#folder.phaseMetrics.write(
       {
@@ -34,13 +30,12 @@ export class PhaseMetricsHook implements Hook {
       },
       values,
     )
-    const loss = task.rows === 0 ? 0 : task.losses.reduce((sum, value) => sum + value, 0) / task.rows
     this.#folder.metrics.write({
       type: 'phase',
       phase: kind,
       iteration: task.iteration,
       epoch: task.trainPhaseIdx,
-      loss,
+      loss: task.meanLoss,
       ...values,
     })
   }

@@ -1,8 +1,18 @@
-import type { Progress, RunFolder } from '../logging/index.ts'
+import { worldSize } from '../distributed/index.ts'
+import {
+  isLineDue,
+  type Progress,
+  progressRecord,
+  type RunFolder,
+  type StepReport,
+} from '../logging/index.ts'
 import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 
-/** Shows the progress line and writes `metrics.jsonl`, one line for each training step. */
+/**
+ * Shows the progress line; writes `metrics.jsonl`, one line for each training step, and `stdout.json`, one for each
+ * of VISSL's lines. First rank only.
+ */
 export class ProgressHook implements Hook {
   readonly name = 'progress'
   readonly #progress: Progress
@@ -14,34 +24,21 @@ export class ProgressHook implements Hook {
   }
 
   onStep(task: Task): void {
-    if (!task.train) return
-    const stepsPerEpoch = task.trainLoader!.batches
-    const lr = task.optimizer.groups.map((group) => group.lr)
-    const { loss, batchSize } = task.step
-    const dataTime = task.clock.wait / 1000
-    const stepTime = dataTime + task.clock.step / 1000
-    const step = task.iteration - task.trainPhaseIdx * stepsPerEpoch
-    this.#progress.step({
-      epoch: task.trainPhaseIdx,
-      epochs: task.trainPhases,
-      step,
-      stepsPerEpoch,
-      iteration: task.iteration,
-      maxIteration: task.maxIteration,
-      loss,
-      lr,
-      images: batchSize,
-      stepTime,
-      dataTime,
-    })
+    if (!task.train || task.rank !== 0) return
+    const report = reportOf(task)
+    this.#progress.step(report)
+    if (isLineDue(task.iteration, task.config.LOG_FREQUENCY)) {
+      this.#folder.stdout.write(progressRecord(report))
+    }
     this.#folder.metrics.write({
       type: 'step',
       iteration: task.iteration,
       epoch: task.trainPhaseIdx,
-      loss,
-      lr: lr[0] ?? 0,
+      loss: report.loss,
+      lr: report.lr[0] ?? 0,
       images_per_second: this.#progress.imagesPerSecond,
       data_wait: this.#progress.dataWait,
+      ...(task.updates.gradientNorm === undefined ? {} : { gradient_norm: task.updates.gradientNorm }),
     })
   }
 
@@ -51,5 +48,30 @@ export class ProgressHook implements Hook {
 
   onStop(): void {
     this.#progress.clear()
+  }
+}
+
+function reportOf(task: Task): StepReport {
+  const stepsPerEpoch = task.trainLoader!.batches
+  const dataTime = task.clock.wait / 1000
+  const window = task.config.ROLLING_BTIME_FREQ
+  return {
+    rank: task.rank,
+    epoch: task.trainPhaseIdx,
+    epochs: task.trainPhases,
+    step: task.iteration - task.trainPhaseIdx * stepsPerEpoch,
+    stepsPerEpoch,
+    iteration: task.iteration,
+    maxIteration: task.maxIteration,
+    loss: task.step.loss,
+    lr: task.optimizer.groups.map((group) => group.lr),
+    images: task.step.batchSize * worldSize(),
+    stepTime: dataTime + task.clock.step / 1000,
+    dataTime,
+    meanTime: task.batchTimes.mean,
+    rolling:
+      window > 0 && task.batchTimes.count >= window
+        ? { count: window, meanTime: task.batchTimes.recentMean(window) }
+        : undefined,
   }
 }

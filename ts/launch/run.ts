@@ -1,20 +1,13 @@
-import { relative } from 'node:path'
 import { restoreState } from '../checkpoint/training-state.ts'
 import { type Config, inferConfig, type Origins, originOf } from '../config/index.ts'
-import { computeThreads, libtorchVersion } from '../engine/index.ts'
+import { libtorchVersion } from '../engine/index.ts'
 import { ExitCode } from '../errors.ts'
-import { CheckpointHook } from '../hooks/checkpoint.ts'
-import { KnnHook } from '../hooks/knn.ts'
-import { NanCheckHook } from '../hooks/nan-check.ts'
-import { PhaseMetricsHook } from '../hooks/phase-metrics.ts'
-import { ProgressHook } from '../hooks/progress.ts'
 import {
   ConsoleLog,
-  formatDuration,
-  formatMillions,
+  type Log,
   type Output,
   Progress,
-  type RunFolder,
+  type RunInfo,
   runInfo,
   styleFor,
   TeeLog,
@@ -22,13 +15,16 @@ import {
 import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 import { runPhases } from '../train/trainer.ts'
-import { buildTask, usesChannelsLast } from './build-task.ts'
+import { buildTask } from './build-task.ts'
+import { checkParts } from './check-parts.ts'
 import { provideDatasets } from './datasets.ts'
 import { fitFolder } from './folder.ts'
+import { assembleHooks } from './hooks.ts'
+import { fitMachine, requireWorld } from './machine.ts'
+import { describeTask, isDirChosen, mainLoader, reportEnd } from './report.ts'
 import { placeRun, type RunPlace } from './resume.ts'
 import { StopSignals } from './signals.ts'
 import { counted, unusedFiles, writeSkipped } from './skipped.ts'
-import { knnTable } from './summary.ts'
 
 /** What `vissl train` asks for. */
 export interface TrainingRequest {
@@ -43,6 +39,8 @@ export interface TrainingRequest {
   readonly resume: string | undefined
   /** Build and check everything, train nothing. */
   readonly dryRun: boolean
+  /** Change what this machine cannot do. */
+  readonly fitMachine?: boolean
   readonly commandLine: readonly string[]
   readonly cwd: string
   readonly output: Output
@@ -64,19 +62,21 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
   let task: Task | undefined
   let place: RunPlace | undefined
   try {
-    const fitted = folder === undefined ? request.config : await fitFolder(request.config, origins, say)
+    checkParts(request.config)
+    const here = fitMachine(request.config, request.fitMachine === true, say)
+    requireWorld(here)
+    const fitted = folder === undefined ? here : await fitFolder(here, origins, say)
     signals.throwIfStopped()
     const config = await provideDatasets(inferConfig(fitted, { origins }), say, signals.signal)
     signals.throwIfStopped()
     task = buildTask(config)
     describeTask(task, screen)
     if (request.dryRun) {
-      say(
-        `dry run: ${counted(task.phases.length, 'phase')} and ${counted(task.maxIteration, 'step')} would follow; nothing was written`,
-      )
+      const plan = `${counted(task.phases.length, 'phase')} and ${counted(task.maxIteration, 'step')}`
+      say(`dry run: ${plan} would follow; nothing was written`)
       return ExitCode.ok
     }
-    const isDirSet = originOf(origins, 'config.CHECKPOINT.DIR').kind !== 'default'
+    const isDirSet = isDirChosen(config, originOf(origins, 'config.CHECKPOINT.DIR').kind)
     place = placeRun(config, { name, isDirSet, resume: request.resume, cwd })
     return await train(task, place, { ...request, config: fitted }, screen, signals)
   } finally {
@@ -88,83 +88,75 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
 
 async function train(
   task: Task,
-  { folder, checkpoints, resumeFrom }: RunPlace,
+  place: RunPlace,
   request: TrainingRequest,
   screen: ConsoleLog,
   signals: StopSignals,
 ): Promise<ExitCode> {
   const { config } = task
+  const { folder, checkpoints } = place
   const started = new Date()
   const log = new TeeLog(folder.log, screen)
-  const shown = relative(request.cwd, folder.path) || '.'
+  const info = noteRun(task, place, request, started)
+  const skipped = unusedFiles(mainLoader(task))
+  const list = writeSkipped(folder, skipped)
+  if (list !== undefined) log.warn(`${counted(skipped.length, 'file')} skipped: see ${list}`)
+  if (place.resumeFrom !== undefined && resume(task, place.resumeFrom, log)) return ExitCode.ok
+
+  const { output } = request
+  const progress = new Progress({ output, log: folder.log, frequency: config.LOG_FREQUENCY })
+  const own = assembleHooks(task, { folder, checkpoints, progress, log })
+  const hooks = [...own, ...(request.hooks ?? [])]
+  signals.watch(task, (message) => progress.print(`  ${message}`))
+  try {
+    await runPhases(task, hooks)
+  } catch (error) {
+    progress.clear()
+    const exitCode = (error as { exitCode?: ExitCode }).exitCode ?? ExitCode.internal
+    // What ended the run is what is reported, also where a full disk takes no more notes of it.
+    attempt(() => folder.log.error((error as Error).message))
+    attempt(() => writeSkipped(folder, unusedFiles(mainLoader(task))))
+    attempt(() => folder.writeInfo({ ...info, finished: new Date().toISOString(), exitCode }))
+    throw error
+  }
+  folder.writeInfo({ ...info, finished: new Date().toISOString(), exitCode: ExitCode.ok })
+  const seconds = (Date.now() - started.getTime()) / 1000
+  reportEnd(task, hooks, { folder, checkpoints, screen, log, seconds, cwd: request.cwd })
+  return ExitCode.ok
+}
+
+/** Writes `train_config.yaml` and `run.json`. */
+function noteRun(task: Task, { folder }: RunPlace, request: TrainingRequest, started: Date): RunInfo {
   folder.writeConfig(request.config)
   const info = runInfo({
     name: request.name,
     command: request.commandLine,
     cwd: request.cwd,
-    seed: config.SEED_VALUE,
+    seed: task.config.SEED_VALUE,
     config: request.name,
-    device: 'cpu',
+    device: task.config.MACHINE.DEVICE,
     versions: { libtorch: libtorchVersion() },
     started,
   })
   folder.writeInfo(info)
-  const skipped = unusedFiles(task.trainLoader ?? task.testLoader!)
-  const list = writeSkipped(folder, skipped)
-  if (list !== undefined) log.warn(`${counted(skipped.length, 'file')} skipped: see ${list}`)
-  if (resumeFrom !== undefined) {
-    task.resumeAt(restoreState(resumeFrom, task))
-    task.lastCheckpoint = resumeFrom
-    log.info(`resumed from ${resumeFrom} at step ${task.iteration}`)
-    if (task.phaseIdx + 1 >= task.phases.length) {
-      log.info('this run is finished; train anew with another folder, or raise config.OPTIMIZER.num_epochs')
-      return ExitCode.ok
-    }
-  }
-  const progress = new Progress({
-    output: request.output,
-    log: folder.log,
-    frequency: config.LOG_FREQUENCY,
-    rolling: config.ROLLING_BTIME_FREQ,
-  })
-  const hooks: Hook[] = [new PhaseMetricsHook(folder), new ProgressHook(progress, folder)]
-  if (config.HOOKS.CHECK_NAN) hooks.push(new NanCheckHook())
-  hooks.push(new CheckpointHook(checkpoints, folder.log))
-  const knn = config.EVALUATION.KNN.ENABLED
-    ? new KnnHook(config, usesChannelsLast(config), (record) => {
-        progress.clear()
-        log.info(`kNN ${record.top1.toFixed(1)} %  ${record.what}`)
-        folder.metrics.write({ type: 'knn', ...record, epoch: record.epoch ?? null })
-      })
-    : undefined
-  if (knn !== undefined) hooks.push(knn)
-  hooks.push(...(request.hooks ?? []))
+  return info
+}
 
-  signals.watch(task, (message) => progress.print(`  ${message}`))
-  let exitCode: ExitCode = ExitCode.internal
-  try {
-    await runPhases(task, hooks)
-    exitCode = ExitCode.ok
-  } catch (error) {
-    progress.clear()
-    exitCode = (error as { exitCode?: ExitCode }).exitCode ?? ExitCode.internal
-    const { message } = error as Error
-    // What ended the run is what is reported, also where a full disk takes no more notes of it.
-    attempt(() => folder.log.error(message))
-    attempt(() => writeSkipped(folder, unusedFiles(task.trainLoader ?? task.testLoader!)))
-    attempt(() => folder.writeInfo({ ...info, finished: new Date().toISOString(), exitCode }))
-    throw error
-  }
-  folder.writeInfo({ ...info, finished: new Date().toISOString(), exitCode })
-  const table = knn === undefined ? '' : knnTable(knn.records)
-  if (table !== '') screen.info(`\n${table}\n`)
-  log.info(`done in ${formatDuration((Date.now() - started.getTime()) / 1000)}`)
-  reportImages(task, folder, log)
-  screen.info(
-    `${shown}/  ├ ${relative(folder.path, task.lastCheckpoint ?? checkpoints)}   ├ metrics.jsonl   ├ log.txt`,
-  )
-  screen.info('next:  vissl train ./your-photos   ·   vissl config show config=quickstart')
-  return ExitCode.ok
+/** @returns whether the run was finished already */
+function resume(task: Task, path: string, log: Log): boolean {
+  const { progress, sums } = restoreState(path, {
+    model: task.model,
+    loss: task.loss,
+    optimizer: task.optimizer,
+    scaler: task.updates.scaler,
+  })
+  task.resumeAt(progress, sums)
+  task.lastCheckpoint = path
+  log.info(`resumed from ${path} at step ${task.iteration}`)
+  const isFinished = task.phaseIdx + 1 >= task.phases.length
+  if (isFinished)
+    log.info('this run is finished; train anew with another folder, or raise config.OPTIMIZER.num_epochs')
+  return isFinished
 }
 
 function attempt(action: () => void): void {
@@ -173,34 +165,4 @@ function attempt(action: () => void): void {
   } catch {
     // The caller is about to throw what happened first.
   }
-}
-
-/** Lists the files that were of no use in the run folder; names the first ten that could not be decoded. */
-function reportImages(task: Task, folder: RunFolder, log: TeeLog): void {
-  const loader = task.trainLoader ?? task.testLoader!
-  const path = writeSkipped(folder, unusedFiles(loader))
-  const { failures } = loader
-  if (path === undefined || failures.length === 0) return
-  log.warn(
-    `${counted(failures.length, 'file')} could not be decoded, gray images stood in; all are in ${path}`,
-  )
-  for (const { name, reason } of failures.slice(0, 10)) log.warn(`  ${name}: ${reason}`)
-}
-
-function describeTask(task: Task, log: ConsoleLog): void {
-  const { config, model, trainLoader } = task
-  const info = (trainLoader ?? task.testLoader)!.info
-  const parameters = model.parameters().reduce((sum, parameter) => sum + parameter.numel, 0)
-  const { BATCHSIZE_PER_REPLICA } = config.DATA.TRAIN
-  log.info(
-    `data     ${config.DATA.TRAIN.DATASET_NAMES[0] ?? config.DATA.TRAIN.DATA_SOURCES[0]}, ${counted(info.samples, 'image')}` +
-      (info.skipped.length > 0 ? ` (${counted(info.skipped.length, 'file')} skipped)` : ''),
-  )
-  log.info(
-    `model    ${config.MODEL.TRUNK.NAME}, ${formatMillions(parameters)} parameters     loss  ${config.LOSS.name}`,
-  )
-  log.info(
-    `machine  batch ${BATCHSIZE_PER_REPLICA}, ${config.DATA.NUM_DATALOADER_WORKERS} loader threads, ${computeThreads()} compute threads`,
-  )
-  log.info(`plan     ${counted(task.trainPhases, 'epoch')} of ${counted(trainLoader?.batches ?? 0, 'step')}`)
 }

@@ -3,8 +3,8 @@ import type { StopRequest, Task } from '../train/task.ts'
 import { Stopped } from '../train/trainer.ts'
 
 /**
- * Makes Ctrl-C and SIGTERM end a run in an orderly way: set-up at its next pause, training after the step in progress.
- * A second Ctrl-C leaves at once.
+ * Makes Ctrl-C, SIGTERM and a reader of the output that goes away (SIGPIPE) end a run in an orderly way: set-up at its
+ * next pause, training after the step in progress. A second Ctrl-C leaves at once.
  */
 export class StopSignals {
   readonly #abort = new AbortController()
@@ -13,12 +13,15 @@ export class StopSignals {
   #request: StopRequest | undefined
   readonly #onInterrupt = () => this.#interrupt()
   readonly #onTerminate = () => this.#stop({ reason: 'stopped by SIGTERM', exitCode: ExitCode.terminated })
+  readonly #onPipe = () =>
+    this.#stop({ reason: 'stopped: the reader of the output is gone', exitCode: ExitCode.terminated })
 
   /** @param say told what will happen */
   constructor(say: (message: string) => void) {
     this.#say = say
     process.on('SIGINT', this.#onInterrupt)
     process.on('SIGTERM', this.#onTerminate)
+    process.on('SIGPIPE', this.#onPipe)
   }
 
   /** Aborted by the first signal; for downloads. */
@@ -44,6 +47,7 @@ export class StopSignals {
   restore(): void {
     process.off('SIGINT', this.#onInterrupt)
     process.off('SIGTERM', this.#onTerminate)
+    process.off('SIGPIPE', this.#onPipe)
   }
 
   #interrupt(): void {

@@ -1,4 +1,5 @@
 import { formatTimedelta, roundTo } from './format.ts'
+import type { Metric } from './metrics.ts'
 
 /** A training step, for progress. Times in seconds. */
 export interface StepReport {
@@ -22,6 +23,10 @@ export interface StepReport {
   readonly stepTime: number
   /** How long of it was spent waiting for data. */
   readonly dataTime: number
+  /** Mean time of all batches so far, test batches among them. */
+  readonly meanTime: number
+  /** Mean time of the last `count` batches, where ROLLING_BTIME_FREQ asks for it and there are as many. */
+  readonly rolling?: { readonly count: number; readonly meanTime: number } | undefined
   /** Most GPU memory used, MiB; −1 without a GPU. */
   readonly peakMemory?: number
 }
@@ -31,31 +36,49 @@ export function isLineDue(iteration: number, frequency: number): boolean {
   return iteration === 1 || iteration % frequency === 0 || (iteration <= 100 && iteration % 5 === 0)
 }
 
-/**
- * VISSL's progress line.
- *
- * @param meanTime mean time of all steps so far, seconds
- * @param rolling mean time of the last `count` steps, where ROLLING_BTIME_FREQ asks for it
- */
-export function progressLine(
-  report: StepReport,
-  meanTime: number,
-  rolling?: { readonly count: number; readonly meanTime: number },
-): string {
-  const rates = [...new Set(report.lr.map((rate) => roundTo(rate, 5)))]
-  const left = report.maxIteration - report.iteration
+/** VISSL's progress line. */
+export function progressLine(report: StepReport): string {
+  const { Rank, ep, iter, lr, loss, ...rest } = progressRecord(report)
+  const head = [`Rank: ${Rank}`, `[ep: ${ep}] iter: ${iter}`]
+  const rates = Array.isArray(lr) ? `[${lr.join(', ')}]` : lr
   const line = [
-    `Rank: ${report.rank ?? 0}`,
-    `[ep: ${report.epoch}] iter: ${report.iteration}`,
-    `lr: ${rates.length === 1 ? rates[0] : `[${rates.join(', ')}]`}`,
-    `loss: ${roundTo(report.loss, 5)}`,
-    `btime(ms): ${Math.trunc(meanTime * 1000)}`,
-    `eta: ${formatTimedelta(meanTime * left)}`,
-    `peak_mem: ${Math.trunc(report.peakMemory ?? -1)}M`,
+    ...head,
+    `lr: ${rates}`,
+    `loss: ${loss}`,
+    `btime(ms): ${rest['btime(ms)']}`,
+    `eta: ${rest.eta}`,
+    `peak_mem: ${rest['peak_mem(M)']}M`,
   ]
-  if (rolling !== undefined) {
-    line.push(`btime(${rolling.count}iters): ${Math.trunc(rolling.meanTime * 1000)} ms`)
-    line.push(`rolling_eta: ${formatTimedelta(rolling.meanTime * left)}`)
+  if (report.rolling !== undefined) {
+    const { count } = report.rolling
+    line.push(
+      `btime(${count}iters): ${rest[`btime(${count}iters)(ms)`]} ms`,
+      `rolling_eta: ${rest.rolling_eta}`,
+    )
   }
   return line.join('; ')
+}
+
+/** The line as a map, as `stdout.json` holds it. */
+export function progressRecord(report: StepReport): Record<string, Metric> {
+  const rates = [...new Set(report.lr.map((rate) => roundTo(rate, 5)))]
+  const left = report.maxIteration - report.iteration
+  const { meanTime, rolling } = report
+  return {
+    Rank: report.rank ?? 0,
+    ep: report.epoch,
+    iter: report.iteration,
+    lr: rates.length === 1 ? rates[0]! : rates,
+    loss: roundTo(report.loss, 5),
+    'btime(ms)': Math.trunc(meanTime * 1000),
+    eta: formatTimedelta(meanTime * left),
+    'peak_mem(M)': Math.trunc(report.peakMemory ?? -1),
+    ...(report.iteration === 1 ? { max_iterations: report.maxIteration } : {}),
+    ...(rolling === undefined
+      ? {}
+      : {
+          [`btime(${rolling.count}iters)(ms)`]: Math.trunc(rolling.meanTime * 1000),
+          rolling_eta: formatTimedelta(rolling.meanTime * left),
+        }),
+  }
 }

@@ -10,8 +10,6 @@ export interface ProgressOptions {
   readonly log?: Log | undefined
   /** `LOG_FREQUENCY` */
   readonly frequency: number
-  /** `ROLLING_BTIME_FREQ`; 0 or less: off */
-  readonly rolling?: number | undefined
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Milliseconds; for tests. */
   readonly now?: () => number
@@ -31,9 +29,6 @@ export class Progress {
   readonly #isTerminal: boolean
   readonly #style
   readonly #recent: StepReport[] = []
-  readonly #rolling: number[] = []
-  #steps = 0
-  #time = 0
   #drawn = false
   #drawnAt = Number.NEGATIVE_INFINITY
 
@@ -59,15 +54,9 @@ export class Progress {
   step(report: StepReport): void {
     this.#recent.push(report)
     if (this.#recent.length > WINDOW) this.#recent.shift()
-    this.#steps++
-    this.#time += report.stepTime
-    const { rolling = -1, frequency, output, log } = this.#options
-    if (rolling > 0) {
-      this.#rolling.push(report.stepTime)
-      if (this.#rolling.length > rolling) this.#rolling.shift()
-    }
+    const { frequency, output, log } = this.#options
     if (isLineDue(report.iteration, frequency)) {
-      const line = this.#line(report)
+      const line = progressLine(report)
       log?.info(line)
       if (!this.#isTerminal) output.write(`${line}\n`)
     }
@@ -91,17 +80,6 @@ export class Progress {
   clear(): void {
     this.#erase()
     this.#drawnAt = Number.NEGATIVE_INFINITY
-  }
-
-  #line(report: StepReport): string {
-    const { rolling = -1 } = this.#options
-    const full = rolling > 0 && this.#rolling.length >= rolling
-    const mean = this.#rolling.reduce((a, b) => a + b, 0) / Math.max(1, this.#rolling.length)
-    return progressLine(
-      report,
-      this.#time / this.#steps,
-      full ? { count: rolling, meanTime: mean } : undefined,
-    )
   }
 
   #draw(report: StepReport): void {

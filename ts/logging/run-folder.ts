@@ -1,9 +1,9 @@
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { fileError, MAKE_FOLDER, writeFileWhole } from './files.ts'
 import { FileLog } from './log.ts'
-import { MetricsFile, PhaseMetricsFile } from './metrics.ts'
+import { MetricsFile, type MetricsRow, PhaseMetricsFile } from './metrics.ts'
 import type { RunInfo } from './run-info.ts'
 
 /** Which folder a run gets. */
@@ -16,7 +16,7 @@ export interface RunFolderRequest {
 }
 
 /**
- * The folder of a run: `log.txt`, `metrics.jsonl`, `metrics.json`, `train_config.yaml`, `run.json` and checkpoints.
+ * The folder of a run: `log.txt`, `metrics.jsonl`, `metrics.json`, `stdout.json`, `train_config.yaml`, `run.json` and checkpoints.
  * Files are opened when they are first used.
  */
 export class RunFolder {
@@ -25,6 +25,7 @@ export class RunFolder {
   #log: FileLog | undefined
   #metrics: MetricsFile | undefined
   #phases: PhaseMetricsFile | undefined
+  #stdout: MetricsFile | undefined
 
   private constructor(path: string) {
     this.path = path
@@ -82,6 +83,21 @@ export class RunFolder {
     return this.#phases
   }
 
+  /** Rows of a type that earlier processes wrote to `metrics.jsonl`; lines that cannot be read are left out. */
+  readMetrics(type: string): MetricsRow[] {
+    const path = this.file('metrics.jsonl')
+    if (!existsSync(path)) return []
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .flatMap((line) => rowOf(line, type))
+  }
+
+  /** `stdout.json`: VISSL's progress lines as JSON, one a line. */
+  get stdout(): MetricsFile {
+    this.#stdout ??= new MetricsFile(this.file('stdout.json'))
+    return this.#stdout
+  }
+
   /** Writes `train_config.yaml`: the configuration in force, as a file that `config=` accepts. */
   writeConfig(config: object): void {
     const text = stringify({ config }, { version: '1.1', lineWidth: 110, aliasDuplicateObjects: false })
@@ -97,6 +113,16 @@ export class RunFolder {
     this.#log?.close()
     this.#metrics?.close()
     this.#phases?.close()
+    this.#stdout?.close()
+  }
+}
+
+function rowOf(line: string, type: string): MetricsRow[] {
+  if (!line.includes(`"type":"${type}"`)) return []
+  try {
+    return [JSON.parse(line) as MetricsRow]
+  } catch {
+    return []
   }
 }
 

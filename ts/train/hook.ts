@@ -1,3 +1,5 @@
+import type { z } from 'zod'
+import { Registry } from '../registry.ts'
 import type { Task } from './task.ts'
 
 /** The moments of training at which hooks are called, in the order of one step. */
@@ -19,10 +21,22 @@ export type HookEvent = (typeof hookEvents)[number]
 /**
  * Something that is done beside training: logging, saving, checking, a loss's own bookkeeping. Hooks run in the order
  * of their registration. Events inside a step are synchronous; tensors made there live until the step's end.
+ *
+ * A plug-in exports a class that extends this one with a `static key` and, where it has parameters, a zod schema
+ * `static params`. It is used when `HOOKS.EXTRA` names it; the parameters come from the block `HOOKS.<key>`.
+ *
+ * @example
+ * export class Heartbeat extends Hook {
+ *   static readonly key = 'heartbeat'
+ *   readonly name = Heartbeat.key
+ *   override onPhaseEnd(task: Task): void {
+ *     writeFileSync('heartbeat', String(task.iteration))
+ *   }
+ * }
  */
-export interface Hook {
+export abstract class Hook {
   /** How messages call it. */
-  readonly name: string
+  abstract readonly name: string
   /** Once, before the first phase. */
   onStart?(task: Task): void | Promise<void>
   /** Before the first batch of an epoch of training or testing. */
@@ -44,3 +58,14 @@ export interface Hook {
   /** After the last phase. */
   onEnd?(task: Task): void | Promise<void>
 }
+
+/** A registrable hook. */
+export interface HookClass {
+  readonly key: string
+  readonly params?: z.ZodType
+  // biome-ignore lint/suspicious/noExplicitAny: each hook takes the output of its own schema, checked before
+  new (params?: any): Hook
+}
+
+/** Hooks of plug-ins by the name in `HOOKS.EXTRA`. */
+export const hooks = new Registry<HookClass>('hook')

@@ -1,55 +1,135 @@
 import type { TrainingBatch } from '../data/index.ts'
-import { noGrad, type Tensor } from '../engine/index.ts'
+import { allReduce, worldSize } from '../distributed/index.ts'
+import { noGrad, Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { Registry } from '../registry.ts'
+import { Sample, type Target } from './sample.ts'
 import type { Task } from './task.ts'
 
-/** One batch through the model, and in a training phase one update. Runs in a scope of its own. */
-export type TrainStep = (task: Task, batch: TrainingBatch) => void
+/**
+ * What is done with one batch. A plug-in exports a class that extends this one, or {@link StandardTrainStep}, with a
+ * `static key`, the name in `TRAINER.TRAIN_STEP_NAME`.
+ */
+export abstract class TrainStep {
+  /** Runs in a scope of its own; sets `task.step` and calls `task.notify` at the events of a step. */
+  abstract run(task: Task, batch: TrainingBatch): void
+}
+
+/** A registrable train step. */
+export interface TrainStepClass {
+  readonly key: string
+  new (): TrainStep
+}
 
 /** Train steps by `TRAINER.TRAIN_STEP_NAME`. */
-export const trainSteps = new Registry<TrainStep>('train step')
+export const trainSteps = new Registry<TrainStepClass>('train step')
 
-/** Forward, loss, backward, update, with the hooks in between. */
-export const standardTrainStep: TrainStep = (task, batch) => {
-  const { input, target } = batch.tensors()
-  task.step = { batch, target, output: undefined, loss: Number.NaN, batchSize: batch.size }
-  if (task.train) trainOn(task, input, target)
-  else noGrad(() => forwardAndLoss(task, input, target))
+/** Forward, loss, backward, update, with the hooks in between; in a test phase forward and loss alone. */
+export class StandardTrainStep extends TrainStep {
+  static readonly key: string = 'standard_train_step'
+
+  override run(task: Task, batch: TrainingBatch): void {
+    const sample = new Sample(batch)
+    const { INPUT_KEY_NAMES, TARGET_KEY_NAMES } = task.split
+    task.step = {
+      batch,
+      sample,
+      input: sample.input(INPUT_KEY_NAMES),
+      target: sample.target(TARGET_KEY_NAMES),
+      output: undefined,
+      loss: Number.NaN,
+      batchSize: batch.size,
+    }
+    if (!task.train) {
+      noGrad(() => this.evaluate(task))
+      return
+    }
+    requireUnfinished(task)
+    const loss = this.evaluate(task)
+    this.update(task, loss)
+    task.numUpdates += task.globalBatchSize
+  }
+
+  /** Forward, loss and meters. @returns the loss of this process, for backward */
+  protected evaluate(task: Task): Tensor {
+    const { step, timers, precision } = task
+    const outputs = timers.time('forward', () => precision.run(() => this.forward(task)))
+    const output = Array.isArray(outputs) && outputs.length === 1 ? outputs[0]! : outputs
+    step.output = output
+    task.notify('onForward')
+    const loss = timers.time('loss_compute', () => precision.run(() => this.loss(task, output)))
+    requireScalar(loss, task)
+    step.loss = timers.time('loss_all_reduce', () => meanOverProcesses(loss))
+    const rows = rowsOf(step.target)
+    task.losses.push(step.loss * rows)
+    task.rows += rows
+    timers.time('meters_update', () => updateMeters(task, output))
+    task.notify('onLossAndMeter')
+    return loss
+  }
+
+  /** What the model makes of the input. */
+  protected forward(task: Task): Tensor | Tensor[] {
+    return task.model.call(task.step.input)
+  }
+
+  /** What the loss makes of the output. */
+  protected loss(task: Task, output: Tensor | Tensor[]): Tensor {
+    return task.loss.call(output, task.step.target as Tensor)
+  }
+
+  /** Backward and, where it is due, the optimizer's step. */
+  protected update(task: Task, loss: Tensor): void {
+    const { timers, updates } = task
+    timers.time('backward', () => updates.backward(loss))
+    task.notify('onBackward')
+    if (timers.time('optimizer_step', () => updates.step(task.where, task.epochDone))) task.notify('onUpdate')
+  }
 }
 
-trainSteps.register('standard_train_step', standardTrainStep)
+trainSteps.register(StandardTrainStep.key, StandardTrainStep)
 
-function forwardAndLoss(task: Task, input: Tensor, target: Tensor): Tensor {
-  const outputs = task.model.call(input)
-  const output = Array.isArray(outputs) && outputs.length === 1 ? outputs[0]! : outputs
-  task.step.output = output
-  if (task.train) task.iteration++
-  task.notify('onForward')
-  const loss = task.loss.call(output, target)
-  if (loss.numel !== 1) {
+function meanOverProcesses(loss: Tensor): number {
+  if (worldSize() === 1) return loss.item()
+  const mean = loss.detach().clone()
+  allReduce(mean, 'mean')
+  return mean.item()
+}
+
+function updateMeters(task: Task, output: Tensor | Tensor[]): void {
+  if (!task.metered) return
+  const { target } = task.step
+  if (!(target instanceof Tensor)) {
     throw new VisslError(
       ExitCode.usage,
-      `loss ${task.config.LOSS.name} returned ${loss.describe()}, but a loss is one number`,
-      'reduce it with mean() or sum()',
+      `${task.meters[0]!.name} takes one target, and TARGET_KEY_NAMES has ${Object.keys(target).length}`,
+      'name one key, or set config.METERS.name=""',
     )
   }
-  task.step.loss = loss.item()
-  const rows = target.shape[0] ?? 1
-  task.losses.push(task.step.loss * rows)
-  task.rows += rows
   for (const meter of task.meters) meter.update(Array.isArray(output) ? output : [output], target)
-  task.notify('onLossAndMeter')
-  return loss
 }
 
-function trainOn(task: Task, input: Tensor, target: Tensor): void {
-  const loss = forwardAndLoss(task, input, target)
-  task.optimizer.zeroGrad()
-  loss.backward()
-  task.notify('onBackward')
-  task.rates.beforeStep(task.where)
-  noGrad(() => task.optimizer.step())
-  task.notify('onUpdate')
-  task.numUpdates += task.globalBatchSize
+function rowsOf(target: Target): number {
+  const first = target instanceof Tensor ? target : Object.values(target)[0]
+  return first?.shape[0] ?? 1
+}
+
+function requireScalar(loss: Tensor, task: Task): void {
+  if (loss instanceof Tensor && loss.numel === 1) return
+  const got = loss instanceof Tensor ? loss.describe() : String(loss)
+  throw new VisslError(
+    ExitCode.usage,
+    `loss ${task.config.LOSS.name} returned ${got}, but a loss is one number`,
+    'reduce it with mean() or sum()',
+  )
+}
+
+/** The reference overshoots its schedule when it resumes in the middle of an epoch without the stateful sampler. */
+function requireUnfinished(task: Task): void {
+  if (task.where < 1) return
+  throw new VisslError(
+    ExitCode.usage,
+    `training is over after ${task.maxIteration} steps, and this would be step ${task.iteration + 1}`,
+    'raise config.OPTIMIZER.num_epochs',
+  )
 }

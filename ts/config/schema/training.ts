@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, flag, group, integer, openGroup, text } from './fields.ts'
+import { count, flag, group, integer, openGroup, own, text } from './fields.ts'
 
 /** `TRAINER`: which step and task run. */
 export const trainerSchema = group(
@@ -70,4 +70,36 @@ export const tensorboardSchema = group(
 )
 
 /** `HOOKS`: what runs at the events of training. */
-export const hooksSchema = openGroup({ CHECK_NAN: flag(true, 'stop when the loss is not finite') }, 'hooks')
+export const hooksSchema = openGroup(
+  {
+    CHECK_NAN: flag(true, 'stop when the loss is not finite'),
+    LOG_GPU_STATS: flag(true, 'log what nvidia-smi prints, where there is a GPU'),
+    MEMORY_SUMMARY: group(
+      {
+        PRINT_MEMORY_SUMMARY: flag(true, 'log the memory that each phase takes'),
+        LOG_ITERATION_NUM: integer(0, 'without effect: every phase is logged'),
+        DUMP_MEMORY_ON_EXCEPTION: flag(false, 'without effect'),
+      },
+      'memory',
+    ),
+    LEARNING: group(
+      {
+        ENABLED: flag(
+          true,
+          own('watch whether the run learns: collapse, divergence, a dead loss, a slow loader'),
+        ),
+        EVERY: integer(
+          0,
+          own('steps between two looks at the embeddings; 0: as often as 1 % of the time allows'),
+        ),
+        SAMPLES: z.int().min(8).default(256).describe(own('embeddings of one look')),
+      },
+      own('is the run learning?'),
+    ),
+    EXTRA: z
+      .array(z.string())
+      .default([])
+      .describe(own('names of hooks from plug-ins, run after all others; parameters in HOOKS.NAME')),
+  },
+  'hooks',
+)

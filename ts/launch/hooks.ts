@@ -1,0 +1,74 @@
+import { CheckpointHook } from '../hooks/checkpoint.ts'
+import {
+  BatchesSeenHook,
+  PhaseStartHook,
+  TestBatchTimeHook,
+  TrainBatchTimeHook,
+  TrainIterationHook,
+} from '../hooks/counters.ts'
+import { GpuStatsHook } from '../hooks/gpu-stats.ts'
+import { KnnHook, type KnnRecord } from '../hooks/knn.ts'
+import { MemoryHook } from '../hooks/memory.ts'
+import { NanCheckHook } from '../hooks/nan-check.ts'
+import { PerfStatsHook } from '../hooks/perf-stats.ts'
+import { PhaseMetricsHook } from '../hooks/phase-metrics.ts'
+import { ProgressHook } from '../hooks/progress.ts'
+import { TempFreezeHook } from '../hooks/temp-freeze.ts'
+import type { Log, Progress, RunFolder } from '../logging/index.ts'
+import { parseParams } from '../nn/params.ts'
+import { type Hook, hooks as registry } from '../train/hook.ts'
+import type { Task } from '../train/task.ts'
+import { usesChannelsLast } from './build-task.ts'
+
+/** What hooks write to. */
+export interface HookServices {
+  readonly folder: RunFolder
+  /** Where checkpoints go. */
+  readonly checkpoints: string
+  readonly progress: Progress
+  /** The log file and the screen. */
+  readonly log: Log
+}
+
+/**
+ * The hooks of a run in the reference's order, then vissl's own, then those that `HOOKS.EXTRA` names.
+ *
+ * @throws VisslError for an unknown name, or settings that a hook cannot work with
+ */
+export function assembleHooks(task: Task, { folder, checkpoints, progress, log }: HookServices): Hook[] {
+  const { config } = task
+  const { HOOKS } = config
+  const file = folder.log
+  const when = (wanted: boolean, make: () => Hook): Hook[] => (wanted ? [make()] : [])
+  return [
+    ...when(config.MONITOR_PERF_STATS, () => new PerfStatsHook(file)),
+    ...when(HOOKS.CHECK_NAN, () => new NanCheckHook(folder.path)),
+    new PhaseStartHook(file),
+    new TempFreezeHook(),
+    new BatchesSeenHook(),
+    new TrainBatchTimeHook(),
+    new TestBatchTimeHook(),
+    new TrainIterationHook(),
+    new PhaseMetricsHook(folder),
+    new CheckpointHook(checkpoints, file),
+    new ProgressHook(progress, folder),
+    ...when(HOOKS.LOG_GPU_STATS, () => new GpuStatsHook(file)),
+    ...when(HOOKS.MEMORY_SUMMARY.PRINT_MEMORY_SUMMARY, () => new MemoryHook(file)),
+    ...when(config.EVALUATION.KNN.ENABLED, () => knnHook(task, folder, progress, log)),
+    ...HOOKS.EXTRA.map((name) => extraHook(name, HOOKS)),
+  ]
+}
+
+function knnHook(task: Task, folder: RunFolder, progress: Progress, log: Log): KnnHook {
+  const report = (record: KnnRecord): void => {
+    progress.clear()
+    log.info(`kNN ${record.top1.toFixed(1)} %  ${record.what}`)
+    folder.metrics.write({ type: 'knn', ...record, epoch: record.epoch ?? null })
+  }
+  return new KnnHook(task.config, usesChannelsLast(task.config), report, folder.readMetrics('knn'))
+}
+
+function extraHook(name: string, blocks: Readonly<Record<string, unknown>>): Hook {
+  const kind = registry.get(name)
+  return new kind(kind.params && parseParams(`hook "${name}"`, kind.params, blocks[name]))
+}

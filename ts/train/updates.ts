@@ -1,0 +1,93 @@
+import { noGrad, type Tensor } from '../engine/index.ts'
+import {
+  type AnyOptimizer,
+  clipGradNorm,
+  GradientAccumulation,
+  type GradScaler,
+  type LearningRates,
+} from '../optim/index.ts'
+
+/** How gradients become updates. */
+export interface UpdateOptions {
+  /** Batches of one update; 1 unless given. */
+  readonly accumulate?: number
+  /** Largest common norm of all gradients, and the norm's order. */
+  readonly clip?: { readonly maxNorm: number; readonly normType: number } | undefined
+  /** For float16. */
+  readonly scaler?: GradScaler | undefined
+}
+
+/**
+ * From a loss to an update: backward, gradients summed over several batches, loss scaling, clipping, learning rates,
+ * the optimizer's step.
+ */
+export class Updates {
+  readonly scaler: GradScaler | undefined
+  readonly #accumulation: GradientAccumulation
+  readonly #optimizer: AnyOptimizer
+  readonly #rates: LearningRates
+  readonly #clip: UpdateOptions['clip']
+  /** Norm of all gradients of the last update, before clipping; undefined where nothing is clipped. */
+  gradientNorm: number | undefined
+  /** Updates so far in this process. */
+  count = 0
+  /** Updates that were left out because a gradient overflowed. */
+  skipped = 0
+
+  constructor(optimizer: AnyOptimizer, rates: LearningRates, options: UpdateOptions = {}) {
+    this.#optimizer = optimizer
+    this.#rates = rates
+    this.#clip = options.clip
+    this.scaler = options.scaler
+    this.#accumulation = new GradientAccumulation(options.accumulate)
+  }
+
+  /** Batches of one update. */
+  get batches(): number {
+    return this.#accumulation.batches
+  }
+
+  /** Whether no batch waits for its update. */
+  get settled(): boolean {
+    return this.#accumulation.first
+  }
+
+  /** Adds a batch's gradients. */
+  backward(loss: Tensor): void {
+    if (this.#accumulation.first) this.#optimizer.zeroGrad()
+    const share = this.#accumulation.share(loss)
+    ;(this.scaler === undefined ? share : this.scaler.scaleLoss(share)).backward()
+  }
+
+  /**
+   * Counts a batch, and updates when it is the last of its update or of the epoch.
+   *
+   * @param where progress before the step, in [0, 1)
+   * @param epochEnds the batch is the last of its epoch: what has gathered is used
+   * @returns whether an update was due
+   */
+  step(where: number, epochEnds: boolean): boolean {
+    if (!this.#accumulation.next() && !epochEnds) return false
+    this.#accumulation.restart()
+    this.#rates.beforeStep(where)
+    noGrad(() => this.#update())
+    this.count++
+    return true
+  }
+
+  #update(): void {
+    const { scaler } = this
+    if (this.#clip !== undefined) {
+      scaler?.unscale(this.#optimizer)
+      const parameters = this.#optimizer.groups.flatMap(({ params }) => params)
+      const { maxNorm, normType } = this.#clip
+      this.gradientNorm = clipGradNorm(parameters, maxNorm, { normType })
+    }
+    if (scaler === undefined) {
+      this.#optimizer.step()
+      return
+    }
+    if (!scaler.step(this.#optimizer)) this.skipped++
+    scaler.update()
+  }
+}
