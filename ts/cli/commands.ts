@@ -58,4 +58,11 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
       load: async () => (await import('./config-plot-lr.ts')).configPlotLr,
     },
   ],
+  [
+    'doctor',
+    {
+      summary: 'check what vissl needs of this machine',
+      load: async () => (await import('./doctor.ts')).doctor,
+    },
+  ],
 ])
