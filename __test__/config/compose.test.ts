@@ -45,7 +45,7 @@ test('defaults, file, overlays, values: the later one counts', (t) => {
   t.deepEqual(compose('+config/group/models=b').config.OPTIMIZER.param_schedulers.lr.values, [1])
   t.is(
     compose('+config/group/models=a', '+config/group/models=b').config.MODEL.TRUNK.TRUNK_PARAMS.RESNETS.DEPTH,
-    50,
+    101,
   )
 })
 
@@ -153,6 +153,7 @@ test('missing files and groups list what there is', (t) => {
   t.true(failure('+config/group/models=c').fix?.includes('a, b'))
   t.true(failure('config/group/models=a').fix?.includes('+config/group/models=a'))
   t.true(failure('+config/group/nothing=a').message.includes('no folder'))
+  t.true(failure('+config/group/model=a').fix?.includes('+config/group/models=a'))
   t.true(failure('+config/group/models=[a]').message.includes('name of one file'))
   t.true(failure('VERSION=2').message.includes('allowed: 1'))
 })

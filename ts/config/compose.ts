@@ -1,12 +1,13 @@
-import { ExitCode, VisslError } from '../errors.ts'
-import { applyOverride, unknownKeys } from './apply.ts'
+import { applyOverride } from './apply.ts'
+import { type Choice, choose } from './choose.ts'
 import { defaultTree, type Extensions } from './known.ts'
-import { defaultConfigDirs, isGroup, listOptions, loadOption } from './locate.ts'
-import { errorOf, type Mistake } from './mistake.ts'
-import { Origins } from './origins.ts'
-import { type Override, parseOverride } from './override.ts'
+import { defaultConfigDirs, type LocatedFile, loadOption } from './locate.ts'
+import { errorOf } from './mistake.ts'
+import { describeOrigin, Origins, originOf } from './origins.ts'
+import { isMoved, movedPath, relocated } from './relocate.ts'
 import type { Config, RootConfig } from './schema/index.ts'
-import { mergeInto, type Tree } from './tree.ts'
+import { getAt, mergeAt, mergeInto, type Path, type Tree, visitLeaves } from './tree.ts'
+import { unknownKeys } from './unknown.ts'
 import { type Checked, check } from './validate.ts'
 import type { YamlFile } from './yaml.ts'
 
@@ -65,117 +66,76 @@ export function composeConfig(request: ComposeRequest): ComposedConfig {
  */
 export function composeTree(request: ComposeRequest): Composition {
   const { cwd, extensions = {}, configDirs = defaultConfigDirs(cwd) } = request
-  const { base, overlays, values } = sort(request, configDirs)
+  const { base, overlays, values } = choose(request.overrides ?? [], request.config, configDirs)
   const tree = defaultTree(extensions)
-  const origins = new Origins(tree)
-  const warnings: string[] = []
-  const files = new Map<string, YamlFile>()
-
-  const merge = (file: YamlFile): void => {
-    files.set(file.name, file)
-    const { defaults, ...content } = file.tree
-    if (defaults !== undefined) warnings.push(`${file.name}: the list "defaults" is ignored`)
-    for (const { path, near } of unknownKeys(content, extensions)) {
-      const { line, column } = file.positionOf(path)
-      const meant = near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''
-      warnings.push(`${file.name}:${line}:${column}  ${path.join('.')} is not a known key${meant}`)
-    }
-    mergeInto(tree, content)
-    origins.merged([], content, (path) => ({ kind: 'file', file: file.name, ...file.positionOf(path) }))
-  }
-  const baseFile = loadOption('config', base, configDirs, cwd)
-  merge(baseFile)
-  for (const [group, option] of overlays) merge(loadOption(group, option, configDirs, cwd))
-
+  const composing: Composing = { tree, origins: new Origins(tree), warnings: [], files: new Map() }
+  const load = ({ group, option, package: place }: Choice): LocatedFile =>
+    loadOption(group, option, configDirs, cwd, place)
+  const baseFile = load(base)
+  for (const file of [baseFile, ...overlays.map(load)]) mergeFile(composing, file, extensions)
+  const { origins } = composing
   const mistakes = values
     .map((override) => applyOverride(tree, origins, override, extensions))
     .filter((mistake) => mistake !== undefined)
-  const checked = check(tree, origins, files, extensions)
+  const checked = check(tree, origins, composing.files, extensions)
   if (mistakes.length > 0) throw errorOf([...mistakes, ...(checked.ok ? [] : checked.mistakes)])
   return {
     tree,
     origins,
-    warnings,
+    warnings: [...composing.warnings, ...interpolations(composing)],
     configPath: baseFile.name,
-    configName: base.replace(/\.yaml$/, ''),
+    configName: base.option.replace(/\.yaml$/, ''),
     checked,
   }
 }
 
-interface Sorted {
-  base: string
-  /** Overlays in order: group → option. */
-  overlays: Map<string, string>
-  values: Override[]
+/** What is written while composing. */
+interface Composing {
+  readonly tree: Tree
+  readonly origins: Origins
+  readonly warnings: string[]
+  readonly files: Map<string, YamlFile>
 }
 
-/** Tells files from values. */
-function sort(request: ComposeRequest, dirs: readonly string[]): Sorted {
-  let base = request.config
-  const overlays = new Map<string, string>()
-  const values: Override[] = []
-  const mistakes: Mistake[] = []
-  for (const text of request.overrides ?? []) {
-    let override: Override
-    try {
-      override = parseOverride(text)
-    } catch (error) {
-      if (!(error instanceof VisslError)) throw error
-      mistakes.push({ message: error.message, fix: error.fix ?? '' })
-      continue
-    }
-    if (override.key.startsWith('hydra.')) continue
-    if (!override.key.includes('/') && override.key !== 'config') {
-      values.push(override)
-      continue
-    }
-    if (
-      override.key === 'config' &&
-      (typeof override.value === 'string' || typeof override.value === 'number')
-    ) {
-      base = String(override.value)
-      continue
-    }
-    const mistake = overlay(override, overlays, dirs)
-    if (mistake !== undefined) mistakes.push(mistake)
+function mergeFile(
+  { tree, origins, warnings, files }: Composing,
+  file: LocatedFile,
+  extensions: Extensions,
+): void {
+  files.set(file.name, file)
+  const { defaults, ...own } = file.tree
+  const at = (path: Path): string => {
+    const { line, column } = file.positionOf(path)
+    return `${file.name}:${line}:${column}`
   }
-  if (mistakes.length > 0) throw errorOf(mistakes)
-  if (base === undefined || base === '') {
-    throw new VisslError(
-      ExitCode.usage,
-      'no configuration is chosen',
-      `write  config=NAME  with one of: ${listOptions('config', dirs).join(', ')}`,
+  if (defaults !== undefined) warnings.push(`${at(['defaults'])}  the list "defaults" is ignored`)
+  const content: Tree = {}
+  mergeAt(content, file.package, own)
+  const { tree: moved, doubled } = relocated(content)
+  for (const [ours, other] of doubled) {
+    warnings.push(`${at(other)}  ${other.join('.')} is ignored, ${ours.join('.')} is given as well`)
+  }
+  /** Where the file gives what stands at a path of the tree. */
+  const inFile = (path: Path): Path =>
+    (getAt(content, path) === undefined ? movedPath(path) : path).slice(file.package.length)
+  for (const { path, near } of unknownKeys(moved, extensions)) {
+    if (isMoved(path)) continue
+    const meant = near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''
+    warnings.push(`${at(inFile(path))}  ${path.join('.')} is not a known key${meant}`)
+  }
+  mergeInto(tree, moved)
+  origins.merged([], moved, (path) => ({ kind: 'file', file: file.name, ...file.positionOf(inFile(path)) }))
+}
+
+/** The reference never fills in `${…}`; who writes it hardly knows. */
+function interpolations({ tree, origins }: Composing): string[] {
+  const warnings: string[] = []
+  visitLeaves(tree, (path, value) => {
+    if (typeof value !== 'string' || !value.includes('${')) return
+    const key = path.join('.')
+    warnings.push(
+      `${describeOrigin(originOf(origins, key))}  ${key}: ${value} is kept as it is written, not filled in`,
     )
-  }
-  return { base, overlays, values }
-}
-
-function overlay(
-  override: Override,
-  overlays: Map<string, string>,
-  dirs: readonly string[],
-): Mistake | undefined {
-  const { key, mode, text, value } = override
-  if (mode === 'delete') {
-    const option = overlays.get(key)
-    if (option !== undefined && (value === undefined || String(value) === option)) {
-      overlays.delete(key)
-      return undefined
-    }
-    return { message: `${text}: no such overlay was added before`, fix: 'remove this argument' }
-  }
-  if (typeof value !== 'string' && typeof value !== 'number') {
-    return { message: `${text}: the name of one file is expected`, fix: `write  +${key}=NAME` }
-  }
-  if (mode === 'set' && !overlays.has(key)) {
-    return {
-      message: `${text}: nothing of ${key} was chosen before`,
-      fix: `to add an overlay write  +${text}`,
-    }
-  }
-  if (!isGroup(key, dirs)) {
-    return { message: `${text}: there is no folder ${key} in ${dirs.join(', ')}`, fix: 'correct the path' }
-  }
-  overlays.set(key, String(value))
-  return undefined
+  })
+  return warnings
 }

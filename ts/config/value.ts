@@ -1,179 +1,183 @@
-import type { Tree, Value } from './tree.ts'
+import { call } from './functions.ts'
+import { type Token, type TokenType, tokenize, ValueError } from './token.ts'
+import { define, type Tree, type Value } from './tree.ts'
 
-/** Thrown by {@link parseValue}; `position` counts from 0 in the text of the value. */
-export class ValueError extends Error {
-  readonly position: number
+export { ValueError } from './token.ts'
 
-  constructor(message: string, position: number) {
-    super(message)
-    this.position = position
-  }
-}
+/** Lists and maps may stand in one another this deep. */
+const MAX_DEPTH = 64
 
-const NUMBER = /^[-+]?(?:\d+(?:_\d+)*)$/
-const REAL =
-  /^[-+]?(?:\d+(?:_\d+)*\.(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*|\d+(?:_\d+)*(?=[eE]))(?:[eE][-+]?\d+(?:_\d+)*)?$/
-const BARE = /[\w/\-.$%*@:?|&!<>~^;#+ \t]/
-const ESCAPABLE = '\\()[]{}:=, \t'
+/** A value as it was written; Python tells `1.0` from `1`, and text in quotes from bare text. */
+export type Written =
+  | { readonly kind: 'list'; readonly items: readonly Written[] }
+  | { readonly kind: 'map'; readonly entries: readonly (readonly [string, Written])[] }
+  | { readonly kind: 'float' | 'int' | 'text' | 'word'; readonly value: null | boolean | number | string }
+
+const PRIMITIVE: ReadonlySet<TokenType> = new Set([
+  'id',
+  'null',
+  'int',
+  'float',
+  'bool',
+  'interpolation',
+  'char',
+  'colon',
+  'escape',
+  'space',
+])
 
 /**
  * Parses the right side of an override by Hydra's grammar: numbers, `true`, `null`, text bare or in quotes, `[a, b]`,
- * `{key: value}`. Empty text is the empty string.
+ * `{key: value}`, casts as `str(1)`. Empty text is the empty string. Beyond Hydra: keys of maps may be in quotes, bare
+ * text may have letters of any alphabet, and space may follow any value.
  *
  * @throws ValueError
  */
 export function parseValue(text: string): Value {
-  const parser = new Parser(text)
-  return parser.whole()
+  const tokens = tokenize(text.replace(/^[ \t]+/, ''))
+  if (tokens.length === 0) return ''
+  try {
+    return plain(new Parser(tokens).whole())
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error
+    const skipped = text.length - text.replace(/^[ \t]+/, '').length
+    throw new ValueError(error.message, error.position + skipped, error.fix)
+  }
+}
+
+/** The value without how it was written. */
+export function plain(written: Written): Value {
+  if (written.kind === 'list') return written.items.map(plain)
+  if (written.kind !== 'map') return written.value
+  const map: Tree = {}
+  for (const [key, value] of written.entries) define(map, key, plain(value))
+  return map
 }
 
 class Parser {
-  readonly #text: string
-  #at = 0
+  readonly #tokens: readonly Token[]
+  #next = 0
 
-  constructor(text: string) {
-    this.#text = text
+  constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens
   }
 
-  whole(): Value {
-    this.#space()
-    if (this.#at === this.#text.length) return ''
-    const value = this.#value('')
-    this.#space()
-    if (this.#at < this.#text.length) {
-      if (this.#text[this.#at] === ',') this.#fail('several values; write a list as [a,b]')
-      this.#fail(
-        `unexpected ${JSON.stringify(this.#text[this.#at])}; put text with such characters in quotes`,
-      )
+  whole(): Written {
+    const value = this.#element(0)
+    if (this.#is('space')) this.#next++
+    const rest = this.#tokens[this.#next]
+    if (rest === undefined) return value
+    if (rest.type === 'comma') {
+      throw new ValueError('several values; write a list as [a,b], or put the text in quotes', rest.at)
     }
-    return value
+    throw this.#unexpected()
   }
 
-  /** @param stops characters that end a bare value */
-  #value(stops: string): Value {
-    this.#space()
-    const next = this.#text[this.#at]
-    if (next === '[') return this.#list()
-    if (next === '{') return this.#map()
-    if (next === "'" || next === '"') return this.#quoted(next)
-    return this.#bare(stops)
+  #element(depth: number): Written {
+    if (depth > MAX_DEPTH) throw new ValueError(`lists and maps nest deeper than ${MAX_DEPTH}`, this.#at())
+    if (this.#is('listOpen')) return this.#list(depth)
+    if (this.#is('mapOpen')) return this.#map(depth)
+    if (this.#is('quoted')) return { kind: 'text', value: unquote(this.#take().text) }
+    if (this.#is('id') && this.#tokens[this.#next + 1]?.type === 'popen') return this.#function(depth)
+    return this.#primitive()
   }
 
-  #list(): Value[] {
-    const items: Value[] = []
-    this.#at++
-    this.#space()
-    if (this.#take(']')) return items
-    for (;;) {
-      items.push(this.#value(',]'))
-      this.#space()
-      if (this.#take(']')) return items
-      if (!this.#take(',')) this.#fail('expected , or ] in a list')
+  #list(depth: number): Written {
+    const items: Written[] = []
+    this.#take()
+    while (!this.#is('listClose')) {
+      if (items.length > 0) this.#expect('comma', ', or ] in a list')
+      items.push(this.#element(depth + 1))
     }
+    this.#take()
+    return { kind: 'list', items }
   }
 
-  #map(): Tree {
-    const map: Tree = {}
-    this.#at++
-    this.#space()
-    if (this.#take('}')) return map
-    for (;;) {
-      this.#space()
-      const next = this.#text[this.#at]
-      const key = next === "'" || next === '"' ? this.#quoted(next) : this.#identifier()
-      this.#space()
-      if (!this.#take(':')) this.#fail('expected : after a key')
-      map[key] = this.#value(',}')
-      this.#space()
-      if (this.#take('}')) return map
-      if (!this.#take(',')) this.#fail('expected , or } in a map')
+  #map(depth: number): Written {
+    const entries: [string, Written][] = []
+    this.#take()
+    while (!this.#is('mapClose')) {
+      if (entries.length > 0) this.#expect('comma', ', or } in a map')
+      const key = this.#is('quoted') ? unquote(this.#take().text) : this.#expect('id', 'a name as key').text
+      this.#expect('colon', `: after the key ${key}`)
+      entries.push([key, this.#element(depth + 1)])
     }
+    this.#take()
+    return { kind: 'map', entries }
   }
 
-  #identifier(): string {
-    const match = /^[\w.\-/]+/.exec(this.#text.slice(this.#at))
-    if (match === null) this.#fail('expected a key')
-    this.#at += match[0].length
-    return match[0]
-  }
-
-  #quoted(quote: string): string {
-    const start = this.#at++
-    let result = ''
-    for (; this.#at < this.#text.length; this.#at++) {
-      const char = this.#text[this.#at]!
-      if (char === '\\' && this.#text[this.#at + 1] === quote) result += this.#text[++this.#at]
-      else if (char === quote) {
-        this.#at++
-        return result
-      } else result += char
-    }
-    this.#at = start
-    this.#fail(`a closing ${quote} is missing`)
-  }
-
-  #bare(stops: string): Value {
-    const start = this.#at
-    let result = ''
-    let plain = true
-    while (this.#at < this.#text.length) {
-      const char = this.#text[this.#at]!
-      if (stops.includes(char)) break
-      if (this.#text.startsWith('${', this.#at)) {
-        const end = this.#text.indexOf('}', this.#at)
-        if (end < 0) this.#fail('a closing } is missing')
-        result += this.#text.slice(this.#at, end + 1)
-        this.#at = end + 1
-        plain = false
-        continue
+  #function(depth: number): Written {
+    const name = this.#take()
+    this.#take()
+    const given: Written[] = []
+    while (!this.#is('pclose')) {
+      if (given.length > 0) this.#expect('comma', ', or ) after an argument')
+      if (this.#is('id') && this.#tokens[this.#next + 1]?.type === 'equal') {
+        const argument = this.#take()
+        if (argument.text !== 'value') throw new ValueError(`no argument ${argument.text}`, argument.at)
+        this.#take()
       }
-      if (char === '\\' && ESCAPABLE.includes(this.#text[this.#at + 1] ?? 'x')) {
-        result += this.#text[this.#at + 1]
-        this.#at += 2
-        plain = false
-        continue
-      }
-      if (char !== '\\' && !BARE.test(char) && char.charCodeAt(0) < 128) break
-      result += char
-      this.#at++
+      given.push(this.#element(depth + 1))
     }
-    if (plain && /^\w+\(/.test(this.#text.slice(start))) this.#fail('functions and sweeps are not supported')
-    const trimmed = plain ? result.trim() : result.replace(/^[ \t]+/, '')
-    if (trimmed === '') this.#fail('a value is missing')
-    return plain ? scalar(trimmed) : trimmed
+    this.#take()
+    return call(name, given)
   }
 
-  #space(): void {
-    while (this.#text[this.#at] === ' ' || this.#text[this.#at] === '\t') this.#at++
+  #primitive(): Written {
+    const tokens: Token[] = []
+    while (PRIMITIVE.has(this.#tokens[this.#next]?.type ?? 'comma')) tokens.push(this.#take())
+    if (tokens[0]?.type === 'space') tokens.shift()
+    if (tokens.at(-1)?.type === 'space') tokens.pop()
+    const [first, ...others] = tokens
+    if (first === undefined) throw this.#unexpected()
+    if (others.length > 0) return { kind: 'word', value: tokens.map(unescaped).join('') }
+    if (first.type === 'int' || first.type === 'float')
+      return { kind: first.type, value: numberOf(first.text) }
+    if (first.type === 'null') return { kind: 'word', value: null }
+    if (first.type === 'bool') return { kind: 'word', value: first.text.toLowerCase() === 'true' }
+    return { kind: 'word', value: unescaped(first) }
   }
 
-  #take(char: string): boolean {
-    if (this.#text[this.#at] !== char) return false
-    this.#at++
-    return true
+  #is(type: TokenType): boolean {
+    return this.#tokens[this.#next]?.type === type
   }
 
-  #fail(message: string): never {
-    throw new ValueError(message, this.#at)
+  #take(): Token {
+    return this.#tokens[this.#next++]!
+  }
+
+  #expect(type: TokenType, wanted: string): Token {
+    if (this.#is(type)) return this.#take()
+    throw new ValueError(`expected ${wanted}`, this.#at())
+  }
+
+  #at(): number {
+    const last = this.#tokens.at(-1)!
+    return this.#tokens[this.#next]?.at ?? last.at + last.text.length
+  }
+
+  #unexpected(): ValueError {
+    const token = this.#tokens[this.#next]
+    if (token === undefined) return new ValueError('a value is missing', this.#at())
+    return new ValueError(
+      `unexpected ${JSON.stringify(token.text.trim())}; put text with such characters in quotes`,
+      token.at + token.text.length - token.text.trimStart().length,
+    )
   }
 }
 
-function scalar(text: string): Value {
-  switch (text.toLowerCase()) {
-    case 'null':
-      return null
-    case 'true':
-      return true
-    case 'false':
-      return false
-    case 'nan':
-      return Number.NaN
-    case 'inf':
-    case '+inf':
-      return Number.POSITIVE_INFINITY
-    case '-inf':
-      return Number.NEGATIVE_INFINITY
-  }
-  if (NUMBER.test(text) || REAL.test(text)) return Number(text.replaceAll('_', ''))
-  return text
+function unescaped({ type, text }: Token): string {
+  return type === 'escape' ? text.replace(/\\(.)/gs, '$1') : text
+}
+
+function unquote(text: string): string {
+  const quote = text[0]!
+  return text.slice(1, -1).replaceAll(`\\${quote}`, quote)
+}
+
+function numberOf(text: string): number {
+  const word = /inf|nan/i.exec(text)?.[0].toLowerCase()
+  if (word === 'nan') return Number.NaN
+  if (word === 'inf') return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  return Number(text.replaceAll('_', ''))
 }

@@ -1,16 +1,19 @@
 import {
+  type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
   LineCounter,
   type Node,
+  type Pair,
   parseDocument,
   type ScalarTag,
   type Tags,
+  type YAMLMap,
 } from 'yaml'
 import { ExitCode, VisslError } from '../errors.ts'
-import type { Path, Tree, Value } from './tree.ts'
+import { define, isTree, type Path, type Tree, type Value } from './tree.ts'
 
 /** A configuration file, read. */
 export interface YamlFile {
@@ -22,63 +25,104 @@ export interface YamlFile {
   positionOf(path: Path): { line: number; column: number }
 }
 
-/** YAML 1.1 as Python's loader reads it: `y` and `n` are text, dates stay text. */
+/** Values in a file, those that aliases repeat included. */
+const MAX_VALUES = 100_000
+/** Lists and maps may stand in one another this deep. */
+const MAX_DEPTH = 100
+
+const BOOL = /^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$/
+const INT = /^[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)$/
+const FLOAT =
+  /^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]+(?:[eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/
+
+/** YAML 1.1 as OmegaConf's loader reads it: `y`, `n`, `e5` and dates are text, `010` is octal, `1:30` counts in sixties. */
 function pythonTags(tags: Tags): Tags {
-  const kept = tags.filter((tag) => {
-    const name = typeof tag === 'string' ? tag : tag.tag
-    return !['timestamp', 'tag:yaml.org,2002:timestamp', 'bool', 'tag:yaml.org,2002:bool'].includes(name)
-  })
-  const bool: ScalarTag = {
-    tag: 'tag:yaml.org,2002:bool',
+  const ours = ['bool', 'int', 'float', 'timestamp'].map((name) => `tag:yaml.org,2002:${name}`)
+  const kept = tags.filter((tag) => typeof tag === 'string' || !ours.includes(tag.tag))
+  const scalar = (name: string, test: RegExp, resolve: (text: string) => unknown): ScalarTag => ({
+    tag: `tag:yaml.org,2002:${name}`,
     default: true,
-    identify: (value) => typeof value === 'boolean',
-    test: /^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$/,
-    resolve: (text) => /^(?:yes|true|on)$/i.test(text),
-  }
-  return [bool, ...kept]
+    test,
+    resolve,
+  })
+  return [
+    scalar('bool', BOOL, (text) => /^(?:yes|true|on)$/i.test(text)),
+    scalar('int', INT, wholeNumber),
+    scalar('float', FLOAT, decimal),
+    ...kept,
+  ]
+}
+
+function wholeNumber(text: string): number {
+  const [, sign, digits = ''] = /^([-+]?)(.*)$/.exec(text.replaceAll('_', ''))!
+  const size = /^0[0-7]/.test(digits) ? Number(`0o${digits.slice(1)}`) : sixties(digits)
+  return sign === '-' ? -size : size
+}
+
+function decimal(text: string): number {
+  const [, sign, digits = ''] = /^([-+]?)(.*)$/.exec(text.replaceAll('_', ''))!
+  if (/nan/i.test(digits)) return Number.NaN
+  const size = /inf/i.test(digits) ? Number.POSITIVE_INFINITY : sixties(digits)
+  return sign === '-' ? -size : size
+}
+
+/** A number whose parts between colons count sixty times the next. */
+function sixties(text: string): number {
+  return text.split(':').reduce((sum, part) => 60 * sum + Number(part), 0)
 }
 
 /**
  * Reads a configuration file.
  *
  * @param name the path to show in messages
- * @throws VisslError with line and column for bad YAML, duplicate keys, and a root that is not a map
+ * @throws VisslError with line and column for bad YAML, duplicate keys, values that are no map, list, text, number or
+ * boolean, aliases that repeat too much, and a root that is not a map
  */
 export function parseYaml(text: string, name: string): YamlFile {
   const lines = new LineCounter()
-  const document = parseDocument(text, {
-    version: '1.1',
-    customTags: pythonTags,
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: true,
-  })
-  const error = document.errors[0]
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0])
+  const fail = (message: string, offset: number, fix = 'correct the file'): never => {
+    const { line, col } = lines.linePos(offset)
     throw new VisslError(
       ExitCode.usage,
-      `${name}:${line}:${col}  ${error.message}\n${showLine(text, line, col)}`,
-      'correct the file',
+      `${name}:${line}:${col}  ${message}\n${showLine(text, line, col)}`,
+      fix,
     )
   }
+  let document: Document.Parsed
+  try {
+    document = parseDocument(text, {
+      version: '1.1',
+      customTags: pythonTags,
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: true,
+    })
+  } catch (error) {
+    if (error instanceof RangeError) throw new VisslError(ExitCode.usage, `${name}: it nests too deeply`)
+    throw error
+  }
+  const error = document.errors[0] ?? document.warnings[0]
+  if (error !== undefined) fail(explained(error.message, text, error.pos[0]), error.pos[0])
   const root = document.contents
-  if (root !== null && !isMap(root)) {
-    throw new VisslError(
-      ExitCode.usage,
-      `${name}: a configuration file holds a map, this one holds ${kindOf(root)}`,
-    )
+  const offsets = new Map<string, number>()
+  let tree: Tree = {}
+  if (root !== null) {
+    const value = new Reader(document, offsets, fail).value(root, [])
+    if (isTree(value)) tree = value
+    else if (value !== null) {
+      throw new VisslError(
+        ExitCode.usage,
+        `${name}: a configuration file holds a map, this one holds ${Array.isArray(value) ? 'a list' : 'a single value'}`,
+      )
+    }
   }
-  const positions = new Map<string, number>()
-  if (root !== null) collect(root, [], positions)
-  const tree = root === null ? {} : (plain(document.toJS({ maxAliasCount: 1000 }), name) as Tree)
   return {
     name,
     text,
     tree,
     positionOf(path) {
       for (let length = path.length; length > 0; length--) {
-        const offset = positions.get(path.slice(0, length).join('\0'))
+        const offset = offsets.get(path.slice(0, length).join('\0'))
         if (offset === undefined) continue
         const { line, col } = lines.linePos(offset)
         return { line, column: col }
@@ -88,46 +132,113 @@ export function parseYaml(text: string, name: string): YamlFile {
   }
 }
 
-function collect(node: Node, path: Path, positions: Map<string, number>): void {
-  if (isMap(node)) {
-    for (const { key, value } of node.items) {
-      const name = isScalar(key) ? String(key.value) : String(key)
+/** What the parser says, in plainer words where it can be. */
+function explained(message: string, text: string, offset: number): string {
+  const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset + 1)
+  if (/^\s*\t/.test(line)) return 'a tab in the indentation; YAML is indented with spaces'
+  if (message === 'Map keys must be unique') return 'the key is given twice'
+  return message
+}
+
+class Reader {
+  readonly #document: Document.Parsed
+  readonly #offsets: Map<string, number>
+  readonly #fail: (message: string, offset: number, fix?: string) => never
+  /** Anchors that are being read, to notice one that holds itself. */
+  readonly #open = new Set<Node>()
+  #count = 0
+
+  constructor(
+    document: Document.Parsed,
+    offsets: Map<string, number>,
+    fail: (message: string, offset: number, fix?: string) => never,
+  ) {
+    this.#document = document
+    this.#offsets = offsets
+    this.#fail = fail
+  }
+
+  value(node: Node | null, path: Path): Value {
+    if (node === null) return null
+    const at = node.range?.[0] ?? 0
+    if (++this.#count > MAX_VALUES)
+      this.#fail(`more than ${MAX_VALUES} values, aliases written out`, at, 'use fewer aliases')
+    if (path.length > MAX_DEPTH) this.#fail(`lists and maps nest deeper than ${MAX_DEPTH}`, at)
+    if (isAlias(node)) {
+      const target = node.resolve(this.#document)
+      if (target === undefined) return this.#fail(`there is no anchor ${node.source}`, at)
+      if (this.#open.has(target)) return this.#fail(`the anchor ${node.source} holds itself`, at)
+      return this.#inside(target, path)
+    }
+    if (isScalar(node)) return this.#scalar(node.value, at)
+    return this.#inside(node, path)
+  }
+
+  #inside(node: Node, path: Path): Value {
+    if (isScalar(node)) return this.#scalar(node.value, node.range?.[0] ?? 0)
+    this.#open.add(node)
+    try {
+      if (isSeq(node)) {
+        return (node.items as (Node | null)[]).map((item, i) => {
+          const below = [...path, String(i)]
+          this.#offsets.set(below.join('\0'), item?.range?.[0] ?? 0)
+          return this.value(item, below)
+        })
+      }
+      if (isMap(node)) return this.#map(node as YAMLMap<Node, Node | null>, path)
+      return this.#fail('this is no map, list, text, number or boolean', node.range?.[0] ?? 0)
+    } finally {
+      this.#open.delete(node)
+    }
+  }
+
+  #map(node: YAMLMap<Node, Node | null>, path: Path): Tree {
+    const tree: Tree = {}
+    const merges = node.items.filter(isMerge)
+    for (const { value } of merges) this.#mergeKeys(tree, value, path)
+    for (const pair of node.items) {
+      if (isMerge(pair)) continue
+      const { key, value } = pair
+      if (!isScalar(key)) this.#fail('a key is a single value', (key as Node | null)?.range?.[0] ?? 0)
+      const name = isScalar(key) ? (key.source ?? String(key.value)) : ''
       const below = [...path, name]
-      const at = (value as Node | null)?.range?.[0] ?? (key as Node).range?.[0]
       const isBlock = isMap(value) || isSeq(value)
-      positions.set(below.join('\0'), (isBlock ? (key as Node).range?.[0] : at) ?? 0)
-      if (value !== null && typeof value === 'object') collect(value as Node, below, positions)
+      const at = isBlock ? key.range?.[0] : (value?.range?.[0] ?? key.range?.[0])
+      this.#offsets.set(below.join('\0'), at ?? 0)
+      define(tree, name, this.value(value, below))
     }
-  } else if (isSeq(node)) {
-    for (const [i, item] of node.items.entries()) {
-      const below = [...path, String(i)]
-      positions.set(below.join('\0'), (item as Node).range?.[0] ?? 0)
-      collect(item as Node, below, positions)
+    return tree
+  }
+
+  /** `<<: *anchor` or `<<: [*a, *b]`: keys that the map's own ones and earlier ones go before. */
+  #mergeKeys(tree: Tree, value: Node | null, path: Path): void {
+    const sources = isSeq(value) ? (value.items as Node[]) : [value]
+    for (const source of sources) {
+      const merged = this.value(source, path)
+      if (!isTree(merged)) this.#fail('<< takes a map, or a list of maps', value?.range?.[0] ?? 0)
+      for (const [key, item] of Object.entries(merged as Tree)) {
+        if (!Object.hasOwn(tree, key)) define(tree, key, item)
+      }
     }
+  }
+
+  #scalar(value: unknown, at: number): Value {
+    if (value === null || value === undefined) return null
+    if (typeof value === 'bigint') return Number(value)
+    if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return value
+    return this.#fail('this is no map, list, text, number or boolean', at)
   }
 }
 
-function kindOf(node: Node): string {
-  if (isSeq(node)) return 'a list'
-  return isAlias(node) ? 'an alias' : 'a single value'
+function isMerge({ key }: Pair<Node, Node | null>): boolean {
+  return isScalar(key) && key.source === '<<' && key.type === 'PLAIN'
 }
 
-/** Keys become strings; what YAML can hold beside maps, lists and scalars is refused. */
-function plain(value: unknown, name: string): Value {
-  if (value === null || value === undefined) return null
-  if (typeof value === 'bigint') return Number(value)
-  if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return value
-  if (Array.isArray(value)) return value.map((item) => plain(item, name))
-  if (value instanceof Map || Object.getPrototypeOf(value) === Object.prototype) {
-    const entries = value instanceof Map ? [...value] : Object.entries(value as object)
-    return Object.fromEntries(entries.map(([key, item]) => [String(key), plain(item, name)]))
-  }
-  throw new VisslError(ExitCode.usage, `${name} holds a value that is no map, list, text, number or boolean`)
-}
-
-/** A line of a file with a mark under a column. */
+/** A line of a file with a mark under a column, cut to what fits a screen. */
 export function showLine(text: string, line: number, column: number): string {
-  const content = text.split('\n')[line - 1]?.replace(/\r$/, '') ?? ''
+  const whole = text.split('\n')[line - 1]?.replace(/\r$/, '').replaceAll('\t', ' ') ?? ''
+  const from = column > 100 ? column - 60 : 0
+  const content = whole.slice(from, from + 110)
   const margin = `    ${line} │ `
-  return `${margin}${content}\n${' '.repeat(margin.length + column - 1)}^`
+  return `${margin}${content}\n${' '.repeat(margin.length + column - 1 - from)}^`
 }
