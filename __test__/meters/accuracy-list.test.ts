@@ -5,6 +5,7 @@ import { VisslError } from '../../ts/errors.ts'
 import { AccuracyListMeter } from '../../ts/meters/index.ts'
 import { roundHalfEven } from '../../ts/meters/round.ts'
 import { load, readNpz } from '../nn/npz.ts'
+import { plain } from './plain.ts'
 
 interface Row {
   case: string
@@ -17,13 +18,6 @@ const rows: Row[] = JSON.parse(
   readFileSync(new URL('../golden/meters/accuracy_list.json', import.meta.url), 'utf8'),
 )
 const arrays = readNpz('meters/accuracy_list.npz')
-
-/** `{"__dict__": [[key, value], …]}` stands for a dictionary whose keys are not strings. */
-function plain(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  if ('__dict__' in value) return Object.fromEntries(value.__dict__ as [number, unknown][])
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]))
-}
 
 for (const row of rows) {
   const { name: _, ...params } = row.config
@@ -45,6 +39,9 @@ for (const row of rows) {
       })
       t.deepEqual(meter.value() as unknown, plain(step.after_update))
     }
+    const next = new AccuracyListMeter(params)
+    next.loadStateDict(JSON.parse(JSON.stringify(meter.stateDict())))
+    t.deepEqual(next.value(), meter.value())
     meter.reset()
     t.deepEqual(meter.value() as unknown, plain(row.value_before_any_update))
   })
