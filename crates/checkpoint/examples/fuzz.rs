@@ -121,7 +121,7 @@ fn read_tree(bytes: &[u8]) -> vissl_checkpoint::Result<()> {
 
 fn read_json(bytes: &[u8]) -> vissl_checkpoint::Result<()> {
     let text = String::from_utf8_lossy(bytes);
-    json::to_tree(&text, &[&[0; 4096]; 64]).map(drop)
+    json::to_tree(&text, &[&[0u8; 4096][..]; 64]).map(drop)
 }
 
 fn corpus(extensions: &[&str]) -> Vec<Vec<u8>> {
