@@ -48,7 +48,7 @@ export function inputExtensions(args: Arguments, cwd: string): Promise<Extension
 
 /** Folders to search, those of `--config-dir` first. */
 export async function inputDirs(args: Arguments, cwd: string): Promise<string[]> {
-  const { defaultConfigDirs } = await import('../config/index.ts')
+  const { defaultConfigDirs } = await import('../config/locate.ts')
   const given = (args.options.get('config-dir') ?? []).map((folder) => resolve(cwd, folder))
   return [...given, ...defaultConfigDirs(cwd)]
 }

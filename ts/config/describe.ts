@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defaultTree, describeType, type Extensions, isOpenAt, keysAt, schemaAt, unwrap } from './known.ts'
-import { getAt, type Path, type Value } from './tree.ts'
+import { getAt, type Path, type Tree, type Value } from './tree.ts'
 
 /** What the schema says of one key. */
 export interface KeyDescription {
@@ -26,10 +26,26 @@ export interface KeyDescription {
  * @returns `undefined` where the schema knows no such place
  */
 export function describeKey(path: Path, extensions: Extensions = {}): KeyDescription | undefined {
+  return describe(path, extensions, defaultTree(extensions))
+}
+
+/** Describes every listed key below a path, parents before their children, in the order of the schema. */
+export function describeKeys(path: Path = [], extensions: Extensions = {}): KeyDescription[] {
+  const defaults = defaultTree(extensions)
+  const below = (parent: Path): KeyDescription[] =>
+    keysAt(parent, extensions).flatMap((key) => {
+      const full = [...parent, key]
+      const described = describe(full, extensions, defaults)
+      return described === undefined ? [] : [described, ...below(full)]
+    })
+  return below(path)
+}
+
+function describe(path: Path, extensions: Extensions, defaults: Tree): KeyDescription | undefined {
   const schema = schemaAt(path, extensions)
   if (schema === undefined) return undefined
-  const free = schema === 'free'
-  const inner = free ? undefined : unwrap(schema)
+  const isFree = schema === 'free'
+  const inner = isFree ? undefined : unwrap(schema)
   const isBlock = inner instanceof z.ZodObject || keysAt(path, extensions).length > 0
   const kind = isBlock ? 'block' : inner instanceof z.ZodRecord ? 'map' : 'value'
   return {
@@ -37,19 +53,10 @@ export function describeKey(path: Path, extensions: Extensions = {}): KeyDescrip
     kind,
     type: describeType(schema),
     choices: choicesOf(inner),
-    default: getAt(defaultTree(extensions), path),
-    description: free ? '' : descriptionOf(schema),
+    default: getAt(defaults, path),
+    description: isFree ? '' : descriptionOf(schema),
     isOpen: kind === 'map' || (kind === 'block' && isOpenAt(path, extensions)),
   }
-}
-
-/** Describes every listed key below a path, parents before their children, in the order of the schema. */
-export function describeKeys(path: Path = [], extensions: Extensions = {}): KeyDescription[] {
-  return keysAt(path, extensions).flatMap((key) => {
-    const full = [...path, key]
-    const described = describeKey(full, extensions)
-    return described === undefined ? [] : [described, ...describeKeys(full, extensions)]
-  })
 }
 
 function choicesOf(schema: z.ZodType | undefined): string[] {
