@@ -33,6 +33,50 @@ test.serial('a loss of one’s own, outside of the package and under 30 lines, t
   t.regex(printed, /done in/)
 })
 
+test.serial('hooks and train steps of one’s own', async (t) => {
+  const room = new URL('../../ts/train/', import.meta.url).href
+  const code = `
+    import { writeFileSync } from 'node:fs'
+    import { z } from 'vissl'
+    import { Hook } from '${room}hook.ts'
+    import { StandardTrainStep } from '${room}train-step.ts'
+    export class CountSteps extends Hook {
+      static key = 'count_steps'
+      static params = z.object({ file: z.string() })
+      name = 'count_steps'
+      losses = []
+      constructor(params) {
+        super()
+        this.params = params
+      }
+      onStep(task) {
+        this.losses.push(task.step.loss)
+      }
+      onEnd() {
+        writeFileSync(this.params.file, JSON.stringify(this.losses))
+      }
+    }
+    export class TwiceStep extends StandardTrainStep {
+      static key = 'twice_step'
+      loss(task, output) {
+        return super.loss(task, output).mul(2)
+      }
+    }`
+  t.deepEqual(await loadPlugins([plugin('parts.ts', code)]), ['hook count_steps', 'train step twice_step'])
+  const firstLoss = async (name: string, ...overrides: string[]): Promise<number> => {
+    const file = join(folder, `${name}.json`)
+    const cwd = join(folder, name)
+    mkdirSync(cwd)
+    const own = ['config.HOOKS.EXTRA=[count_steps]', `+config.HOOKS.count_steps={file:'${file}'}`]
+    await runTiny(cwd, { overrides: [...own, 'config.OPTIMIZER.num_epochs=1', ...overrides] })
+    const losses = JSON.parse(readFileSync(file, 'utf8')) as number[]
+    t.is(losses.length, 4)
+    return losses[0]!
+  }
+  const plain = await firstLoss('plain')
+  t.is(await firstLoss('twice', 'config.TRAINER.TRAIN_STEP_NAME=twice_step'), 2 * plain)
+})
+
 test.serial('plug-ins that cannot be used say why', async (t) => {
   const fails = (code: string, message: RegExp) =>
     t.throwsAsync(loadPlugins([plugin(`bad-${Math.abs(code.length)}.ts`, code)]), { message })

@@ -1,3 +1,4 @@
+import { rank } from '../distributed/index.ts'
 import { CheckpointHook } from '../hooks/checkpoint.ts'
 import {
   BatchesSeenHook,
@@ -14,7 +15,8 @@ import { PerfStatsHook } from '../hooks/perf-stats.ts'
 import { PhaseMetricsHook } from '../hooks/phase-metrics.ts'
 import { ProgressHook } from '../hooks/progress.ts'
 import { TempFreezeHook } from '../hooks/temp-freeze.ts'
-import type { Log, Progress, RunFolder } from '../logging/index.ts'
+import { TensorboardHook } from '../hooks/tensorboard.ts'
+import { EventFile, type Log, type Progress, type RunFolder } from '../logging/index.ts'
 import { parseParams } from '../nn/params.ts'
 import { type Hook, hooks as registry } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
@@ -39,9 +41,13 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
   const { config } = task
   const { HOOKS } = config
   const file = folder.log
+  const tensorboard = folder.file('tb_logs')
+  const events =
+    config.TENSORBOARD_SETUP.USE_TENSORBOARD && rank() === 0 ? new EventFile(tensorboard) : undefined
   const when = (wanted: boolean, make: () => Hook): Hook[] => (wanted ? [make()] : [])
   return [
     ...when(config.MONITOR_PERF_STATS, () => new PerfStatsHook(file)),
+    ...(events === undefined ? [] : [new TensorboardHook(events, tensorboard)]),
     ...when(HOOKS.CHECK_NAN, () => new NanCheckHook(folder.path)),
     new PhaseStartHook(file),
     new TempFreezeHook(),

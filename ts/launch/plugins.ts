@@ -5,7 +5,10 @@ import { pathToFileURL } from 'node:url'
 import { ExitCode, VisslError } from '../errors.ts'
 import { Loss, losses } from '../losses/index.ts'
 import { Head, heads, Trunk, trunks } from '../models/index.ts'
+import { Optimizer, optimizers } from '../optim/index.ts'
 import type { Registry } from '../registry.ts'
+import { Hook, hooks } from '../train/hook.ts'
+import { TrainStep, trainSteps } from '../train/train-step.ts'
 
 /** The kinds of part that a plug-in may export, by their base class. */
 // biome-ignore lint/complexity/noBannedTypes: compared by identity only
@@ -13,6 +16,9 @@ const kinds: readonly [base: Function, registry: Registry<never>][] = [
   [Loss, losses as Registry<never>],
   [Trunk, trunks as Registry<never>],
   [Head, heads as Registry<never>],
+  [Optimizer, optimizers as Registry<never>],
+  [Hook, hooks as Registry<never>],
+  [TrainStep, trainSteps as Registry<never>],
 ]
 
 /**
@@ -50,7 +56,7 @@ async function loadPlugin(file: string): Promise<string[]> {
   if (registered.length === 0) {
     throw new VisslError(
       ExitCode.usage,
-      `plug-in ${file} exports no class that extends Loss, Trunk or Head`,
+      `plug-in ${file} exports no class that extends ${kinds.map(([base]) => base.name).join(', ')}`,
       "export a class with  static readonly key = 'name'",
     )
   }

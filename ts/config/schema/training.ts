@@ -65,6 +65,12 @@ export const tensorboardSchema = group(
       310,
       'iterations between histograms; 0 or less: at the end of an epoch',
     ),
+    LOG_IMAGES: flag(true, own('pictures of the augmented views, once an epoch')),
+    LOG_EMBEDDINGS: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe(own('embeddings of an epoch for the projector; 0: none')),
   },
   'TensorBoard',
 )
