@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { z } from 'zod'
-import { composeConfig, composeTree, originOf } from '../../ts/config/index.ts'
+import { composeConfig, composeTree, inferConfig, originOf } from '../../ts/config/index.ts'
 import { ExitCode, VisslError } from '../../ts/errors.ts'
 import { workFolder } from './helpers.ts'
 
@@ -186,4 +186,76 @@ test('the SimCLR base composes to the reference’s tree', (t) => {
 test('`__proto__` is a key like any other', (t) => {
   compose('+config.__proto__.polluted=1')
   t.is(({} as { polluted?: unknown }).polluted, undefined)
+})
+
+test('what is removed is missed by inference where a rule needs it, and has its default elsewhere', (t) => {
+  const { config, origins, warnings } = compose('~config.LOSS')
+  t.regex(warnings.join(), /config\.LOSS was removed/)
+  t.throws(() => inferConfig(config, { origins }), {
+    message: 'command line: ~config.LOSS  removes config.LOSS.name, and inference needs it',
+  })
+  t.is(inferConfig(compose('~config.SVM').config).SVM.max_iter, 2000)
+  const { lr, lr_head } = inferConfig(compose('~config.OPTIMIZER.param_schedulers.lr_head').config).OPTIMIZER
+    .param_schedulers
+  t.deepEqual(lr_head, lr)
+})
+
+test('keys that do not fit one another are mistakes', (t) => {
+  const { message } = failure('config.DATA.TRAIN.DATA_SOURCES=[a,b]', 'config.DATA.TRAIN.DATA_PATHS=[/a]')
+  t.regex(message, /DATASET_NAMES has 1 names, and config.DATA.TRAIN.DATA_SOURCES has 2/)
+  t.regex(message, /DATA_PATHS has 1 paths/)
+  t.regex(
+    failure('config.MODEL.MULTI_INPUT_HEAD_MAPPING=[[a,[res5]],[a,[res4]]]').message,
+    /names the input a twice/,
+  )
+})
+
+test('a file is put where its first comment or the command line says', (t) => {
+  const folder = workFolder({
+    'config/base.yaml': 'config: {SEED_VALUE: 1}\n',
+    'config/over/plain.yaml': 'SEED_VALUE: 2\n',
+    'config/over/head.yaml': '# @package config.OPTIMIZER\nname: adam\nnum_epoch: 3\n',
+  })
+  const at = (...overrides: string[]) =>
+    composeConfig({
+      overrides: ['config=base', ...overrides],
+      cwd: folder,
+      configDirs: [`${folder}/configs`],
+    })
+  const plain = at('+config/over@config=plain')
+  t.is(plain.config.SEED_VALUE, 2)
+  t.deepEqual(originOf(plain.origins, 'config.SEED_VALUE'), {
+    kind: 'file',
+    file: 'configs/config/over/plain.yaml',
+    line: 1,
+    column: 13,
+  })
+  const head = at('+config/over=head')
+  t.is(head.config.OPTIMIZER.name, 'adam')
+  t.is(
+    head.warnings[0],
+    'configs/config/over/head.yaml:3:12  config.OPTIMIZER.num_epoch is not a known key; did you mean config.OPTIMIZER.num_epochs?',
+  )
+})
+
+test('paths of VISSL 0.1.6 set the keys of 0.1.5, in files and on the command line', (t) => {
+  const folder = workFolder({
+    'config/moved.yaml': `config:
+  MODEL: {TRUNK: {RESNETS: {DEPTH: 101}}, TRUNK_PARAMS: {}}
+  HOOKS: {TENSORBOARD_SETUP: {USE_TENSORBOARD: true}, PERF_STATS: {PERF_STAT_FREQUENCY: 5}}
+  CLUSTERFIT: {NUM_ITER: 3, N_ITER: 4}
+`,
+  })
+  const at = (...overrides: string[]) =>
+    composeConfig({ overrides: ['config=moved', ...overrides], cwd: folder })
+  const { config, origins, warnings } = at('config.IMG_RETRIEVAL.TRAIN_PCA_WHITENING=false')
+  t.is(config.MODEL.TRUNK.TRUNK_PARAMS.RESNETS.DEPTH, 101)
+  t.is(config.TENSORBOARD_SETUP.USE_TENSORBOARD, true)
+  t.is(config.PERF_STAT_FREQUENCY, 5)
+  t.is(config.CLUSTERFIT.N_ITER, 4)
+  t.is(config.IMG_RETRIEVAL.SHOULD_TRAIN_PCA_OR_WHITENING, false)
+  t.like(originOf(origins, 'config.TENSORBOARD_SETUP.USE_TENSORBOARD'), { kind: 'file', line: 3 })
+  t.true(warnings.some((text) => text.includes('config.CLUSTERFIT.NUM_ITER is ignored')))
+  t.false(warnings.some((text) => text.includes('HOOKS')))
+  t.is(at('config.MODEL.TRUNK.RESNETS.DEPTH=152').config.MODEL.TRUNK.TRUNK_PARAMS.RESNETS.DEPTH, 152)
 })

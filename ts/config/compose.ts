@@ -4,7 +4,9 @@ import { defaultTree, type Extensions } from './known.ts'
 import { defaultConfigDirs, type LocatedFile, loadOption } from './locate.ts'
 import { errorOf } from './mistake.ts'
 import { describeOrigin, Origins, originOf } from './origins.ts'
+import { relationMistakes } from './relations.ts'
 import { isMoved, movedPath, relocated } from './relocate.ts'
+import { removedPaths, removePaths } from './removed.ts'
 import type { Config, RootConfig } from './schema/index.ts'
 import { getAt, mergeAt, mergeInto, type Path, type Tree, visitLeaves } from './tree.ts'
 import { unknownKeys } from './unknown.ts'
@@ -49,14 +51,21 @@ export interface ComposedConfig {
 }
 
 /**
- * Composes a configuration: defaults, the base file, overlays, then values of the command line.
+ * Composes a configuration: defaults, the base file, overlays, then values of the command line. What an override removed
+ * is not there; inference puts defaults in its place where no rule needs it.
  *
- * @throws VisslError (usage) with all mistakes: unknown files and keys, values of a wrong type
+ * @throws VisslError (usage) with all mistakes: unknown files and keys, values of a wrong type, keys that do not fit
  */
 export function composeConfig(request: ComposeRequest): ComposedConfig {
-  const { checked, origins, warnings, configPath, configName } = composeTree(request)
+  const { tree, checked, origins, warnings, configPath, configName } = composeTree(request)
   if (!checked.ok) throw errorOf(checked.mistakes)
-  return { config: checked.root.config, root: checked.root, origins, warnings, configPath, configName }
+  const { root } = checked
+  const mistakes = relationMistakes(root.config, origins)
+  if (mistakes.length > 0) throw errorOf(mistakes)
+  const removed = removedPaths(origins.defaults, tree)
+  removePaths(root as unknown as Tree, removed)
+  const notes = removed.map((path) => `${path.join('.')} was removed; where it is needed, its default counts`)
+  return { config: root.config, root, origins, warnings: [...warnings, ...notes], configPath, configName }
 }
 
 /**

@@ -6,10 +6,12 @@ export {
   composeTree,
 } from './compose.ts'
 export { type InferOptions, inferConfig } from './infer.ts'
+export { inferTree } from './infer-tree.ts'
 export { allKeys, defaultTree, describeType, type Extensions, schemaAt } from './known.ts'
 export { defaultConfigDirs, listOptions, packageConfigs } from './locate.ts'
 export { errorOf, type Mistake } from './mistake.ts'
 export { describeOrigin, historyOf, type Origin, Origins, originOf, type Step } from './origins.ts'
 export { parseOverride } from './override.ts'
+export { relationMistakes } from './relations.ts'
 export { type Config, configSchema, type RootConfig, rootSchema } from './schema/index.ts'
 export { getAt, type Tree, type Value } from './tree.ts'
