@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, flag, group, integer, integers, own, positive, text } from '../fields.ts'
+import { count, flag, group, integer, integers, positive, text } from '../fields.ts'
 
 const momentum = (value: number) => z.number().min(0).max(1).default(value)
 const natural = (value: number, description: string) => z.int().min(0).default(value).describe(description)
@@ -81,12 +81,6 @@ export const dinoParams = group(
     ema_center: momentum(0.9).describe('of the moving average of the teacher’s scores'),
     normalize_last_layer: flag(true, 'normalise prototypes after each update'),
     output_dim: count(65536, 'K, prototypes'),
-    num_crops: z.int().min(2).optional().describe(own('crops of an image; counted unless given')),
-    freeze_last_layer_iters: z
-      .int()
-      .min(0)
-      .optional()
-      .describe(own('iterations in which the prototypes stay as they are; none unless given')),
   },
   'DINO (VISSL 0.1.6)',
 )
