@@ -3,7 +3,9 @@
 use std::{fs, path::PathBuf};
 
 use serde_json::Value as Json;
-use vissl_checkpoint::numpy::{Array, Data, read, read_file, read_pickle, read_pickle_file};
+use vissl_checkpoint::numpy::{
+    Array, Data, TextFile, read, read_file, read_pickle, read_pickle_file, write_integers, write_texts,
+};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../__test__/golden/numpy")
@@ -121,4 +123,61 @@ fn headers_that_ask_for_too_much_are_refused() {
         file("{'descr': '<U0', 'fortran_order': False, 'shape': (999999999999,), }").contains("empty texts")
     );
     assert!(file("{'descr': '<q9', 'fortran_order': False, 'shape': (), }").contains("not known"));
+}
+
+#[test]
+fn written_arrays_read_back_and_lie_as_numpy_lays_them() {
+    let folder = std::env::temp_dir().join(format!("vissl-npy-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let texts = ["a/1.jpg", "", "ü.png", "long/er/名.jpg"];
+    let path = folder.join("texts.npy");
+    write_texts(&path, &texts).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!((bytes.len() - 4 * 13 * 4) % 64, 0);
+    assert_eq!(
+        read_file(&path).unwrap().into_texts().unwrap(),
+        texts.map(String::from)
+    );
+    let one_by_one = TextFile::open(&path).unwrap().unwrap();
+    for (i, text) in texts.iter().enumerate() {
+        assert_eq!(one_by_one.get(i).unwrap(), *text);
+    }
+    assert!(one_by_one.get(4).is_err());
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(TextFile::open(&path).is_err());
+    assert!(one_by_one.get(3).is_err(), "the file was cut meanwhile");
+
+    let path = folder.join("numbers.npy");
+    for values in [vec![1, -1, 0, 7, 5, 3], vec![1, -1, 0, 1 << 40, 5, 3]] {
+        write_integers(&path, &[3, 2], &values).unwrap();
+        let array = read_file(&path).unwrap();
+        assert_eq!(
+            (array.shape.clone(), array.to_integers().unwrap()),
+            (vec![3, 2], values)
+        );
+        assert!(TextFile::open(&path).unwrap().is_none());
+    }
+    assert!(write_integers(&path, &[2], &[1]).is_err());
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn texts_are_read_one_by_one_as_all_at_once() {
+    let mut compared = 0;
+    for entry in fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "npy") {
+            continue;
+        }
+        let (Ok(Some(file)), Ok(array)) = (TextFile::open(&path), read_file(&path)) else {
+            continue;
+        };
+        let texts = array.into_texts().unwrap();
+        assert_eq!(file.len(), texts.len());
+        for (i, text) in texts.iter().enumerate() {
+            assert_eq!(file.get(i).unwrap(), *text, "{}", path.display());
+            compared += 1;
+        }
+    }
+    assert!(compared > 0);
 }

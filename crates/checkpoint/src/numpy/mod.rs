@@ -1,8 +1,10 @@
-//! NumPy's arrays, from `.npy` files and from pickles, without executing anything.
+//! NumPy's arrays, from `.npy` files and from pickles, without executing anything; and `.npy` files written.
 
 mod header;
 mod npy;
 mod object;
+mod text_file;
+mod write;
 
 use crate::{
     dtype::{self, DType},
@@ -11,6 +13,8 @@ use crate::{
 
 pub use npy::{read, read_file};
 pub use object::{read_pickle, read_pickle_file};
+pub use text_file::TextFile;
+pub use write::{write_integers, write_texts};
 
 /// An array of any number of dimensions, in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -230,13 +234,7 @@ fn array(element: Element, shape: Vec<u64>, fortran: bool, raw: &[u8]) -> Result
         Element::Unicode { swapped, .. } => {
             Data::Texts(texts(raw, size, count, |bytes| unicode(bytes, swapped))?)
         }
-        Element::Bytes { .. } => Data::Texts(texts(raw, size, count, |bytes| {
-            let end = bytes
-                .iter()
-                .rposition(|&byte| byte != 0)
-                .map_or(0, |last| last + 1);
-            Some(bytes[..end].iter().map(|&byte| char::from(byte)).collect())
-        })?),
+        Element::Bytes { .. } => Data::Texts(texts(raw, size, count, latin)?),
         Element::Object => return Err(Error::corrupt("an array of objects has no plain bytes")),
     };
     Ok(Array { shape, data })
@@ -253,6 +251,15 @@ fn texts(raw: &[u8], size: usize, count: u64, read: impl Fn(&[u8]) -> Option<Str
     raw.chunks_exact(size)
         .map(|bytes| read(bytes).ok_or_else(bad))
         .collect()
+}
+
+/// Bytes that stand for one character each, without the zeros that fill up.
+fn latin(bytes: &[u8]) -> Option<String> {
+    let end = bytes
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last + 1);
+    Some(bytes[..end].iter().map(|&byte| char::from(byte)).collect())
 }
 
 fn unicode(bytes: &[u8], swapped: bool) -> Option<String> {

@@ -1,6 +1,10 @@
 use std::{fs, path::Path};
 
-use super::{Array, Element, array, count_of, header, object};
+use super::{
+    Array, Element, array, count_of,
+    header::{self, Header},
+    object,
+};
 use crate::error::{Error, Kind, Result};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -19,6 +23,30 @@ pub fn read_file(path: &Path) -> Result<Array> {
 /// # Errors
 /// See [`read_file`].
 pub fn read(bytes: &[u8]) -> Result<Array> {
+    let (header, end) = header(bytes)?;
+    let element = Element::parse(&header.descr)?;
+    let body = &bytes[end..];
+    match element.size() {
+        None => object::read_pickle(body),
+        Some(size) => {
+            let wanted = count_of(&header.shape)?.checked_mul(size as u64);
+            match wanted.and_then(|wanted| usize::try_from(wanted).ok()) {
+                Some(wanted) if wanted <= body.len() => {
+                    array(element, header.shape, header.fortran, &body[..wanted])
+                }
+                _ => Err(Error::corrupt(format!(
+                    "it is cut short: an array of shape {:?} and type {:?} does not fit {} bytes",
+                    header.shape,
+                    header.descr,
+                    body.len()
+                ))),
+            }
+        }
+    }
+}
+
+/// The header, and where the elements begin.
+pub(super) fn header(bytes: &[u8]) -> Result<(Header, usize)> {
     if !bytes.starts_with(MAGIC) {
         return Err(Error::new(
             Kind::Data,
@@ -55,24 +83,5 @@ pub fn read(bytes: &[u8]) -> Result<Array> {
     } else {
         text.iter().map(|&byte| char::from(byte)).collect()
     };
-    let header = header::parse(&text)?;
-    let element = Element::parse(&header.descr)?;
-    let body = &bytes[end..];
-    match element.size() {
-        None => object::read_pickle(body),
-        Some(size) => {
-            let wanted = count_of(&header.shape)?.checked_mul(size as u64);
-            match wanted.and_then(|wanted| usize::try_from(wanted).ok()) {
-                Some(wanted) if wanted <= body.len() => {
-                    array(element, header.shape, header.fortran, &body[..wanted])
-                }
-                _ => Err(Error::corrupt(format!(
-                    "it is cut short: an array of shape {:?} and type {:?} does not fit {} bytes",
-                    header.shape,
-                    header.descr,
-                    body.len()
-                ))),
-            }
-        }
-    }
+    Ok((header::parse(&text)?, end))
 }
