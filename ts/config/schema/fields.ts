@@ -1,5 +1,8 @@
 import { z } from 'zod'
 
+// Generated parsers take longer to compile than one configuration takes to check.
+z.config({ jitless: true })
+
 const openGroups = new WeakSet<object>()
 
 /**
@@ -18,7 +21,13 @@ export function openGroup<S extends z.ZodRawShape>(shape: S, description: string
 }
 
 function wrap<T extends z.ZodObject>(object: T, description: string) {
-  return object.prefault({} as never).describe(description)
+  return described(object.prefault({} as never), description)
+}
+
+/** Like `describe`, without the copy of the schema that zod makes. */
+function described<T extends z.ZodType>(schema: T, description: string): T {
+  z.globalRegistry.add(schema, { description })
+  return schema
 }
 
 /** Whether unknown keys of the object schema are expected. */
@@ -28,7 +37,7 @@ export function isOpen(schema: z.ZodType): boolean {
 
 /** A map with free keys. */
 export function freeMap(description: string) {
-  return z.record(z.string(), z.unknown()).default({}).describe(description)
+  return described(z.record(z.string(), z.unknown()).default({}), description)
 }
 
 /** Marks the description of a key that VISSL does not have. */
@@ -36,42 +45,39 @@ export function own(description: string): string {
   return `${description} (not in VISSL)`
 }
 
-export const flag = (value: boolean, description: string) => z.boolean().default(value).describe(description)
+export const flag = (value: boolean, description: string) =>
+  described(z.boolean().default(value), description)
 
-export const text = (value: string, description: string) => z.string().default(value).describe(description)
+export const text = (value: string, description: string) => described(z.string().default(value), description)
 
 export const texts = (value: string[], description: string) =>
-  z.array(z.string()).default(value).describe(description)
+  described(z.array(z.string()).default(value), description)
 
-export const integer = (value: number, description: string) => z.int().default(value).describe(description)
+export const integer = (value: number, description: string) => described(z.int().default(value), description)
 
 /** A whole number of at least 1. */
 export const count = (value: number, description: string) =>
-  z.int().min(1).default(value).describe(description)
+  described(z.int().min(1).default(value), description)
 
 export const integers = (value: number[], description: string) =>
-  z.array(z.int()).default(value).describe(description)
+  described(z.array(z.int()).default(value), description)
 
-export const real = (value: number, description: string) => z.number().default(value).describe(description)
+export const real = (value: number, description: string) => described(z.number().default(value), description)
 
 /** A number of at least 0. */
 export const nonNegative = (value: number, description: string) =>
-  z.number().min(0).default(value).describe(description)
+  described(z.number().min(0).default(value), description)
 
 /** A number above 0. */
 export const positive = (value: number, description: string) =>
-  z.number().positive().default(value).describe(description)
+  described(z.number().positive().default(value), description)
 
 export const reals = (value: number[], description: string) =>
-  z.array(z.number()).default(value).describe(description)
+  described(z.array(z.number()).default(value), description)
 
 /** One of a few words. */
 export const choice = <const T extends readonly [string, ...string[]]>(
   values: T,
   value: NoInfer<T[number]>,
   description: string,
-) =>
-  z
-    .enum(values)
-    .default(value as never)
-    .describe(description)
+) => described(z.enum(values).default(value as never), description)
