@@ -1,3 +1,4 @@
+import type { Config } from '../config/index.ts'
 import { rank } from '../distributed/index.ts'
 import { CheckpointHook } from '../hooks/checkpoint.ts'
 import {
@@ -9,6 +10,7 @@ import {
 } from '../hooks/counters.ts'
 import { GpuStatsHook } from '../hooks/gpu-stats.ts'
 import { KnnHook, type KnnRecord } from '../hooks/knn.ts'
+import { LearningHook } from '../hooks/learning.ts'
 import { MemoryHook } from '../hooks/memory.ts'
 import { NanCheckHook } from '../hooks/nan-check.ts'
 import { PerfStatsHook } from '../hooks/perf-stats.ts'
@@ -60,10 +62,18 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
     new ProgressHook(progress, folder),
     ...when(HOOKS.LOG_GPU_STATS, () => new GpuStatsHook(file)),
     ...when(HOOKS.MEMORY_SUMMARY.PRINT_MEMORY_SUMMARY, () => new MemoryHook(file)),
+    ...when(watchesLearning(config), () => {
+      const outputs = { log, metrics: folder.metrics, events }
+      return new LearningHook(outputs, HOOKS.LEARNING.EVERY, HOOKS.LEARNING.SAMPLES)
+    }),
     ...when(config.EVALUATION.KNN.ENABLED, () => knnHook(task, folder, progress, log)),
     ...HOOKS.EXTRA.map((name) => extraHook(name, HOOKS)),
   ]
 }
+
+/** Probes and evaluations learn labels from a network that is done learning. */
+const watchesLearning = ({ HOOKS, MODEL, TEST_ONLY }: Config): boolean =>
+  HOOKS.LEARNING.ENABLED && !TEST_ONLY && !MODEL.FEATURE_EVAL_SETTINGS.EVAL_MODE_ON
 
 function knnHook(task: Task, folder: RunFolder, progress: Progress, log: Log): KnnHook {
   const report = (record: KnnRecord): void => {
