@@ -43,6 +43,42 @@ test('all mistakes of all files at once, with line and column', async (t) => {
   t.regex(err, /✖ .*"swav_loss" needs/)
 })
 
+test('a wrong type does not hide the mistakes beside it, and is told once', async (t) => {
+  const line = [
+    'config.SEED_VALUE=x',
+    'config.LOSS.name=nope',
+    'config.LOSS.simclr_info_nce_loss.temperature=-1',
+  ]
+  const { code, err } = await config(cwd, 'check', 'config=quickstart', ...line)
+  t.is(code, ExitCode.usage)
+  t.is(err.match(/^✖ /gm)?.length, 3)
+  t.regex(err, /SEED_VALUE: got "x"/)
+  t.regex(err, /no loss named "nope"/)
+  const type = await config(cwd, 'check', 'config=quickstart', 'config.DISTRIBUTED.NUM_NODES=x')
+  t.is(type.err.match(/^✖ /gm)?.length, 1)
+})
+
+test("parameters of parts of one's own", async (t) => {
+  const own = [
+    "import { Loss, z } from 'vissl'",
+    'export class Mine extends Loss {',
+    "  static key = 'my_checked_loss'",
+    "  static params = z.object({ t: z.number().positive().default(2).describe('uniformity') })",
+    '  forward() { return undefined }',
+    '}',
+  ]
+  writeFileSync(join(cwd, 'mine.mjs'), own.join('\n'))
+  const base = ['config=quickstart', 'config.LOSS.name=my_checked_loss', '--plugin', './mine.mjs']
+  t.is((await config(cwd, 'check', ...base, 'config.LOSS.my_checked_loss.t=3')).code, ExitCode.ok)
+  const wrong = await config(cwd, 'check', ...base, 'config.LOSS.my_checked_loss.t=-3')
+  t.is(wrong.code, ExitCode.usage)
+  t.regex(wrong.err, /my_checked_loss\.t: got -3, allowed: a number above 0/)
+  const { out } = await config(cwd, 'explain', 'LOSS.my_checked_loss.t', '--plugin', './mine.mjs')
+  t.regex(out, /\n {2}uniformity\n.*default +2\n/s)
+  const schema = JSON.parse((await config(cwd, 'schema', '--plugin', './mine.mjs')).out)
+  t.is(schema.properties.config.properties.LOSS.properties.my_checked_loss.properties.t.default, 2)
+})
+
 test('unknown keys are mistakes with --strict', async (t) => {
   save('stray.yaml', 'config:\n  SEED: 3\n')
   const lenient = await config(cwd, 'check', 'stray.yaml')

@@ -18,6 +18,8 @@ test('what a key is: description, type, default, choices', async (t) => {
   t.is((await config(cwd, 'explain', 'config.OPTIMIZER.num_epochs')).out, out)
   const choice = await config(cwd, 'explain', 'OPTIMIZER.param_schedulers.lr.update_interval')
   t.regex(choice.out, /\n {2}choices +epoch, step\n/)
+  const name = await config(cwd, 'explain', 'OPTIMIZER.name')
+  t.regex(name.out, /\n {2}names +adadelta, .*\badamw, .*\bsgd\n/s)
 })
 
 test('every value with its origin in order, the last one in force', async (t) => {

@@ -12,19 +12,29 @@ import { meters } from '../meters/index.ts'
 import { heads, trunks } from '../models/index.ts'
 import { parseParams } from '../nn/index.ts'
 import { optimizers } from '../optim/index.ts'
+import { trainSteps } from '../train/train-step.ts'
 import { schedulesOf } from './schedules.ts'
 
 /**
  * What training would refuse when it builds the parts that an inferred configuration names: unknown names, parameters
  * that do not fit, impossible schedules. Nothing is built and no libtorch is needed.
+ *
+ * @param known what is wrong with values as such; what follows from it is not told again
  */
-export function checkParts(tree: Tree, origins: ReadonlyMap<string, Origin>): Mistake[] {
-  const { LOSS, MODEL, OPTIMIZER, METERS } = tree.config as unknown as Config
+export function checkParts(
+  tree: Tree,
+  origins: ReadonlyMap<string, Origin>,
+  known: readonly Mistake[] = [],
+): Mistake[] {
+  const { LOSS, MODEL, OPTIMIZER, METERS, TRAINER } = tree.config as unknown as Config
   const mistakes: Mistake[] = []
   const attempt = (key: string, check: () => unknown): void => {
+    if (known.some(({ message }) => message.includes(`config.${key}`))) return
     try {
       check()
     } catch (error) {
+      // Values that are known to be wrong may be of any type.
+      if (!(error instanceof VisslError) && known.length > 0) return
       if (!(error instanceof VisslError)) throw error
       const origin = originOf(origins, `config.${key}`)
       const place = origin.kind === 'default' ? '' : `${describeOrigin(origin)}  `
@@ -32,31 +42,33 @@ export function checkParts(tree: Tree, origins: ReadonlyMap<string, Origin>): Mi
     }
   }
 
-  attempt('LOSS.name', () => losses.get(LOSS.name))
-  if (losses.has(LOSS.name)) {
-    const params = (LOSS as Readonly<Record<string, unknown>>)[LOSS.name]
-    attempt(`LOSS.${LOSS.name}`, () =>
-      parseParams(`loss "${LOSS.name}"`, losses.get(LOSS.name).params, params),
-    )
-  }
-  const { NAME } = MODEL.TRUNK
-  attempt('MODEL.TRUNK.NAME', () => trunks.get(NAME))
-  if (trunks.has(NAME)) {
-    const kind = trunks.get(NAME)
-    const section = kind.section ?? kind.key
-    const params = (MODEL.TRUNK.TRUNK_PARAMS as Readonly<Record<string, unknown>>)[section]
-    attempt(`MODEL.TRUNK.TRUNK_PARAMS.${section}`, () => parseParams(`trunk "${NAME}"`, kind.params, params))
-  }
-  for (const [i, entry] of MODEL.HEAD.PARAMS.entries()) {
-    const chain = typeof entry[0] === 'string' ? [entry] : entry
-    for (const [name, params] of chain as readonly [string, unknown][]) {
-      attempt(`MODEL.HEAD.PARAMS.${i}`, () => parseParams(`head "${name}"`, heads.get(name).params, params))
-    }
-  }
-  attempt('OPTIMIZER.name', () => {
-    parseParams(`optimizer "${OPTIMIZER.name}"`, optimizers.get(OPTIMIZER.name).params, OPTIMIZER)
+  attempt('LOSS.name', () => {
+    const { params } = losses.get(LOSS.name)
+    const block = (LOSS as Readonly<Record<string, unknown>>)[LOSS.name]
+    attempt(`LOSS.${LOSS.name}`, () => parseParams(`loss "${LOSS.name}"`, params, block))
   })
-  attempt('OPTIMIZER.param_schedulers.lr', () => schedulesOf(tree))
-  if (METERS.name !== '') attempt('METERS.name', () => meters.get(METERS.name))
+  attempt('MODEL.TRUNK.NAME', () => {
+    const { NAME, TRUNK_PARAMS } = MODEL.TRUNK
+    const { key, section = key, params } = trunks.get(NAME)
+    const block = (TRUNK_PARAMS as Readonly<Record<string, unknown>>)[section]
+    attempt(`MODEL.TRUNK.TRUNK_PARAMS.${section}`, () => parseParams(`trunk "${NAME}"`, params, block))
+  })
+  attempt('MODEL.HEAD.PARAMS', () => {
+    for (const [i, entry] of MODEL.HEAD.PARAMS.entries()) {
+      const chain = (typeof entry[0] === 'string' ? [entry] : entry) as readonly (readonly [
+        string,
+        unknown,
+      ])[]
+      for (const [name, params] of chain)
+        attempt(`MODEL.HEAD.PARAMS.${i}`, () => parseParams(`head "${name}"`, heads.get(name).params, params))
+    }
+  })
+  attempt('OPTIMIZER.name', () => {
+    const { params } = optimizers.get(OPTIMIZER.name)
+    attempt('OPTIMIZER', () => parseParams(`optimizer "${OPTIMIZER.name}"`, params, OPTIMIZER))
+  })
+  attempt('OPTIMIZER', () => schedulesOf(tree))
+  attempt('TRAINER.TRAIN_STEP_NAME', () => trainSteps.get(TRAINER.TRAIN_STEP_NAME))
+  attempt('METERS.name', () => METERS.name === '' || meters.get(METERS.name))
   return mistakes
 }

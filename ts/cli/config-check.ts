@@ -46,15 +46,23 @@ async function examine(args: Arguments, cwd: string, file: string | undefined): 
   } catch (error) {
     return { mistakes: [mistakeOf(error)], warnings: [] }
   }
-  const { checked, warnings } = composition
-  if (!checked.ok) return { mistakes: checked.mistakes, warnings }
+  const { checked, warnings, origins } = composition
+  const mistakes = checked.ok ? [] : checked.mistakes
   try {
     const { inferTree } = await import('../config/infer-tree.ts')
     const { checkParts } = await import('./check-parts.ts')
-    return { mistakes: checkParts(inferTree(composition), composition.origins), warnings }
+    const tree = inferTree(composition)
+    return { mistakes: [...mistakes, ...checkParts(tree, origins, mistakes)], warnings }
   } catch (error) {
-    return { mistakes: [mistakeOf(error)], warnings }
+    const found = mistakeOf(error)
+    const isKnown = mistakes.some(({ message }) => isAboutSame(message, found.message))
+    return { mistakes: isKnown ? mistakes : [...mistakes, found], warnings }
   }
+}
+
+/** Whether two messages name a key that is the same: what inference says then follows from the other. */
+function isAboutSame(known: string, found: string): boolean {
+  return (known.match(/config\.[\w.]*\w/g) ?? []).some((key) => found.includes(key))
 }
 
 function mistakeOf(error: unknown): Mistake {

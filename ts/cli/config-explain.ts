@@ -49,6 +49,7 @@ async function page({ key, history, children }: Explanation, style: Style): Prom
   const { toJson } = await import('../config/json-value.ts')
   const { describeOrigin } = await import('../config/index.ts')
   const { columns } = await import('./columns.ts')
+  const { partNames } = await import('./part-names.ts')
   const shown = (value: Parameters<typeof toJson>[0] | undefined) =>
     shorten(value === undefined ? 'none' : toJson(value))
   const lines = [
@@ -59,6 +60,8 @@ async function page({ key, history, children }: Explanation, style: Style): Prom
   if (children.length === 0) {
     const facts: [string, string][] = [['type', key.type]]
     if (key.choices.length > 0) facts.push(['choices', key.choices.join(', ')])
+    const names = await partNames(key.path)
+    for (const [i, line] of wrapped(names).entries()) facts.push([i === 0 ? 'names' : '', line])
     facts.push(['default', shown(key.default)])
     lines.push(...columns(facts))
   } else {
@@ -84,4 +87,15 @@ async function page({ key, history, children }: Explanation, style: Style): Prom
 /** Long lists and maps are cut; `config show` prints them whole. */
 function shorten(text: string): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
+}
+
+/** Names with commas, in lines that fit a terminal. */
+function wrapped(names: readonly string[]): string[] {
+  const lines: string[] = []
+  for (const name of names) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + name.length > 88) lines.push(name)
+    else lines[lines.length - 1] = `${last}, ${name}`
+  }
+  return lines.map((line, i) => (i < lines.length - 1 ? `${line},` : line))
 }

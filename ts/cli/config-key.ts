@@ -9,6 +9,7 @@ import { didYouMean, ExitCode, VisslError } from '../errors.ts'
  * @throws VisslError (usage) when there is none
  */
 export function pathOf(tree: Tree, key: string, extensions: Extensions = {}): string[] {
+  if (key === '') throw new VisslError(ExitCode.usage, 'the key is empty', 'write  OPTIMIZER.num_epochs')
   for (const full of [key, `config.${key}`]) {
     const path = [...relocatedPath(full.split('.'))]
     if (getAt(tree, path) !== undefined || isListed(path, extensions)) return path

@@ -24,7 +24,11 @@ export const configSchemaCommand: Command = {
       )
     }
     const { configJsonSchema } = await import('../config/json-schema.ts')
-    const schema = configJsonSchema(await inputExtensions(args, cwd))
+    const { namedKeys, partNames } = await import('./part-names.ts')
+    const extensions = await inputExtensions(args, cwd)
+    const names = new Map<string, readonly string[]>()
+    for (const key of namedKeys) names.set(key, await partNames(key))
+    const schema = configJsonSchema(extensions, names)
     stdout.write(`${JSON.stringify(schema, null, 2)}\n`)
     return ExitCode.ok
   },

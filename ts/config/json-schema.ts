@@ -15,8 +15,12 @@ export interface JsonSchema {
  * editor marks a misspelt key, of which composing only warns.
  *
  * @param extensions schemas of parts that are not built in
+ * @param names names of parts by the key that picks one; they become the key's examples
  */
-export function configJsonSchema(extensions: Extensions = {}): JsonSchema {
+export function configJsonSchema(
+  extensions: Extensions = {},
+  names: ReadonlyMap<string, readonly string[]> = new Map(),
+): JsonSchema {
   const { $schema, ...root } = convert(rootSchema)
   for (const [key, schema] of Object.entries(extensions)) {
     const parts = ['config', ...key.split('.')]
@@ -29,6 +33,10 @@ export function configJsonSchema(extensions: Extensions = {}): JsonSchema {
   for (const path of [[], ...closed.map(({ path }) => path.split('.'))]) {
     const node = nodeAt(root, path)
     if (node !== undefined) node.additionalProperties = false
+  }
+  for (const [key, examples] of names) {
+    const node = nodeAt(root, key.split('.'))
+    if (node?.type === 'string') node.examples = [...examples]
   }
   const ignored = { description: 'accepted as in VISSL, without effect' }
   const properties = { ...root.properties, defaults: ignored, hydra: ignored }
