@@ -16,7 +16,10 @@ export class PhaseMetricsHook implements Hook {
     const kind = task.train ? 'train' : 'test'
     const values: Record<string, MeterValue> = {}
     // Every rank takes part: meters gather over all of them.
-    for (const meter of task.metered ? task.meters : []) values[meter.name] = meter.value()
+    for (const meter of task.metered ? task.meters : []) {
+      meter.sync()
+      values[meter.name] = meter.value()
+    }
     if (task.rank !== 0) return
     for (const [name, value] of Object.entries(values)) {
       this.#folder.log.info(`Rank: ${task.rank}, name: ${kind}_${name}, value: ${JSON.stringify(value)}`)

@@ -1,15 +1,17 @@
 import type { Config } from '../config/index.ts'
 import { createLoader, type Loader } from '../data/index.ts'
-import { rank, worldSize } from '../distributed/index.ts'
+import { rank, worldGroup, worldSize } from '../distributed/index.ts'
 import { computeThreads, manualSeed } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { buildLoss, type LossContext } from '../losses/index.ts'
-import { type Meter, meters } from '../meters/index.ts'
+import { buildMeters } from '../meters/index.ts'
 import { SslModel } from '../models/index.ts'
+import { convertSyncBatchNorm } from '../nn/index.ts'
 import {
   type AnyOptimizer,
   buildOptimizer,
   buildScheduler,
+  checkpointActivations,
   GradScaler,
   LearningRates,
   type ScheduleParams,
@@ -33,8 +35,7 @@ export function buildTask(config: Config): Task {
   const phases = phasesOf(config)
   const trainLoader = phases.some((phase) => phase.train) ? splitLoader(config, 'TRAIN') : undefined
   const testLoader = phases.some((phase) => !phase.train) ? splitLoader(config, 'TEST') : undefined
-  const model = new SslModel(config.MODEL)
-  if (usesChannelsLast(config)) model.to({ memoryFormat: 'channels_last' })
+  const model = buildModel(config)
   const loss = buildLoss(config.LOSS, lossContext(config, trainLoader ?? testLoader!))
   const optimizer = buildOptimizer(config.OPTIMIZER, model)
   const rates = learningRates(config, optimizer)
@@ -48,11 +49,26 @@ export function buildTask(config: Config): Task {
     rates,
     updates,
     precision,
-    meters: buildMeters(config),
+    meters: buildMeters(config.METERS),
     phases,
     trainLoader,
     testLoader,
   })
+}
+
+/** The model in its final form: statistics over all processes, memory saved, laid out for this machine. */
+function buildModel(config: Config): SslModel {
+  const model = new SslModel(config.MODEL)
+  if (config.MODEL.SYNC_BN_CONFIG.CONVERT_BN_TO_SYNC_BN && worldSize() > 1) {
+    convertSyncBatchNorm(model, worldGroup())
+  }
+  const { USE_ACTIVATION_CHECKPOINTING, NUM_ACTIVATION_CHECKPOINTING_SPLITS } =
+    config.MODEL.ACTIVATION_CHECKPOINTING
+  if (USE_ACTIVATION_CHECKPOINTING) {
+    checkpointActivations(model.trunk, NUM_ACTIVATION_CHECKPOINTING_SPLITS)
+  }
+  if (usesChannelsLast(config)) model.to({ memoryFormat: 'channels_last' })
+  return model
 }
 
 function phasesOf(config: Config): Phase[] {
@@ -89,10 +105,6 @@ function learningRates({ OPTIMIZER }: Config, optimizer: AnyOptimizer): Learning
     lr: schedule(lr),
     lr_head: OPTIMIZER.head_optimizer_params.use_different_lr ? schedule(lr_head) : undefined,
   })
-}
-
-function buildMeters({ METERS }: Config): Meter[] {
-  return METERS.name === '' ? [] : [new (meters.get(METERS.name))(METERS[METERS.name])]
 }
 
 function splitLoader(config: Config, splitName: 'TRAIN' | 'TEST'): Loader {

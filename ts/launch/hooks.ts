@@ -11,6 +11,7 @@ import {
 import { GpuStatsHook } from '../hooks/gpu-stats.ts'
 import { KnnHook, type KnnRecord } from '../hooks/knn.ts'
 import { LearningHook } from '../hooks/learning.ts'
+import { lossHooks } from '../hooks/losses/index.ts'
 import { MemoryHook } from '../hooks/memory.ts'
 import { NanCheckHook } from '../hooks/nan-check.ts'
 import { PerfStatsHook } from '../hooks/perf-stats.ts'
@@ -49,6 +50,7 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
   const when = (wanted: boolean, make: () => Hook): Hook[] => (wanted ? [make()] : [])
   return [
     ...when(config.MONITOR_PERF_STATS, () => new PerfStatsHook(file)),
+    ...lossHooks(task),
     ...(events === undefined ? [] : [new TensorboardHook(events, tensorboard)]),
     ...when(HOOKS.CHECK_NAN, () => new NanCheckHook(folder.path)),
     new PhaseStartHook(file),

@@ -1,3 +1,4 @@
+import { describeWeights, initWeights } from '../checkpoint/init-weights.ts'
 import { restoreState } from '../checkpoint/training-state.ts'
 import { type Config, inferConfig, type Origins, originOf } from '../config/index.ts'
 import { libtorchVersion } from '../engine/index.ts'
@@ -72,6 +73,7 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
     task = buildTask(config)
     describeTask(task, screen)
     if (request.dryRun) {
+      initialWeights(task, screen)
       const plan = `${counted(task.phases.length, 'phase')} and ${counted(task.maxIteration, 'step')}`
       say(`dry run: ${plan} would follow; nothing was written`)
       return ExitCode.ok
@@ -101,7 +103,8 @@ async function train(
   const skipped = unusedFiles(mainLoader(task))
   const list = writeSkipped(folder, skipped)
   if (list !== undefined) log.warn(`${counted(skipped.length, 'file')} skipped: see ${list}`)
-  if (place.resumeFrom !== undefined && resume(task, place.resumeFrom, log)) return ExitCode.ok
+  if (place.resumeFrom === undefined) initialWeights(task, log)
+  else if (resume(task, place.resumeFrom, log)) return ExitCode.ok
 
   const { output } = request
   const progress = new Progress({ output, log: folder.log, frequency: config.LOG_FREQUENCY })
@@ -140,6 +143,14 @@ function noteRun(task: Task, { folder }: RunPlace, request: TrainingRequest, sta
   })
   folder.writeInfo(info)
   return info
+}
+
+/** Starts from the weights of a file, where `MODEL.WEIGHTS_INIT` names one. */
+function initialWeights({ config, model }: Task, log: Log): void {
+  const settings = config.MODEL.WEIGHTS_INIT
+  if (settings.PARAMS_FILE === '') return
+  const report = initWeights(model, settings)
+  if (report !== undefined) log.info(`weights  ${describeWeights(report)}`)
 }
 
 /** @returns whether the run was finished already */
