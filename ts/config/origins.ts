@@ -53,6 +53,7 @@ export class Origins extends Map<string, Origin> {
     const leaves: Path[] = []
     visitLeaves(value, (below) => leaves.push([...path, ...below]))
     this.#forgetBelow(leaves)
+    for (const leaf of leaves) this.#forgetAbove(path, leaf)
     for (const leaf of leaves) this.set(leaf.join('.'), origin(leaf))
   }
 
@@ -60,6 +61,12 @@ export class Origins extends Map<string, Origin> {
   removed(path: Path, origin: Origin): void {
     this.changes.push({ path, value: undefined, origin: () => origin })
     this.#forgetBelow([path])
+  }
+
+  /** What was a value is a map now. */
+  #forgetAbove(path: Path, leaf: Path): void {
+    for (let length = path.length; length < leaf.length; length++)
+      this.delete(leaf.slice(0, length).join('.'))
   }
 
   #forgetBelow(paths: readonly Path[]): void {

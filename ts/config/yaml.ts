@@ -1,13 +1,16 @@
 import {
+  Composer,
+  type CST,
   type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   type Pair,
-  parseDocument,
+  Parser,
   type ScalarTag,
   type Tags,
   type YAMLMap,
@@ -29,6 +32,10 @@ export interface YamlFile {
 const MAX_VALUES = 100_000
 /** Lists and maps may stand in one another this deep. */
 const MAX_DEPTH = 100
+const TOO_DEEP = `lists and maps nest deeper than ${MAX_DEPTH}`
+
+/** Ends reading with an error at a place of the text. */
+type Fail = (message: string, offset: number, fix?: string) => never
 
 const BOOL = /^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$/
 const INT = /^[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)$/
@@ -80,7 +87,7 @@ function sixties(text: string): number {
  */
 export function parseYaml(text: string, name: string): YamlFile {
   const lines = new LineCounter()
-  const fail = (message: string, offset: number, fix = 'correct the file'): never => {
+  const fail: Fail = (message, offset, fix = 'correct the file') => {
     const { line, col } = lines.linePos(offset)
     throw new VisslError(
       ExitCode.usage,
@@ -88,19 +95,7 @@ export function parseYaml(text: string, name: string): YamlFile {
       fix,
     )
   }
-  let document: Document.Parsed
-  try {
-    document = parseDocument(text, {
-      version: '1.1',
-      customTags: pythonTags,
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: true,
-    })
-  } catch (error) {
-    if (error instanceof RangeError) throw new VisslError(ExitCode.usage, `${name}: it nests too deeply`)
-    throw error
-  }
+  const document = parsed(text, lines, fail)
   const error = document.errors[0] ?? document.warnings[0]
   if (error !== undefined) fail(explained(error.message, text, error.pos[0]), error.pos[0])
   const root = document.contents
@@ -132,6 +127,32 @@ export function parseYaml(text: string, name: string): YamlFile {
   }
 }
 
+/**
+ * The document, parsed. What nests too deeply is refused before it is composed, which is recursive: the regular
+ * expressions in there end the process when they are compiled on a stack that is nearly full.
+ */
+function parsed(text: string, lines: LineCounter, fail: Fail): Document.Parsed {
+  const parser = new Parser(lines.addNewLine)
+  lines.addNewLine(0)
+  const tokens: CST.Token[] = []
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme))
+    // Blocks and what they are keys of count twice.
+    if (parser.stack.length > 2 * MAX_DEPTH) fail(TOO_DEEP, parser.offset)
+  }
+  tokens.push(...parser.end())
+  const composer = new Composer({
+    version: '1.1',
+    customTags: pythonTags,
+    prettyErrors: false,
+    uniqueKeys: true,
+  })
+  const [document, another] = composer.compose(tokens, true, text.length) as Iterable<Document.Parsed>
+  if (another !== undefined)
+    fail('a second document begins; a configuration file holds one', another.range[0])
+  return document!
+}
+
 /** What the parser says, in plainer words where it can be. */
 function explained(message: string, text: string, offset: number): string {
   const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset + 1)
@@ -143,16 +164,12 @@ function explained(message: string, text: string, offset: number): string {
 class Reader {
   readonly #document: Document.Parsed
   readonly #offsets: Map<string, number>
-  readonly #fail: (message: string, offset: number, fix?: string) => never
+  readonly #fail: Fail
   /** Anchors that are being read, to notice one that holds itself. */
   readonly #open = new Set<Node>()
   #count = 0
 
-  constructor(
-    document: Document.Parsed,
-    offsets: Map<string, number>,
-    fail: (message: string, offset: number, fix?: string) => never,
-  ) {
+  constructor(document: Document.Parsed, offsets: Map<string, number>, fail: Fail) {
     this.#document = document
     this.#offsets = offsets
     this.#fail = fail
@@ -163,7 +180,7 @@ class Reader {
     const at = node.range?.[0] ?? 0
     if (++this.#count > MAX_VALUES)
       this.#fail(`more than ${MAX_VALUES} values, aliases written out`, at, 'use fewer aliases')
-    if (path.length > MAX_DEPTH) this.#fail(`lists and maps nest deeper than ${MAX_DEPTH}`, at)
+    if (path.length > MAX_DEPTH) this.#fail(TOO_DEEP, at)
     if (isAlias(node)) {
       const target = node.resolve(this.#document)
       if (target === undefined) return this.#fail(`there is no anchor ${node.source}`, at)
@@ -176,6 +193,9 @@ class Reader {
 
   #inside(node: Node, path: Path): Value {
     if (isScalar(node)) return this.#scalar(node.value, node.range?.[0] ?? 0)
+    const { tag } = node as { tag?: string }
+    if (tag !== undefined && !/:(?:map|seq)$/.test(tag))
+      this.#fail(`${tag.replace('tag:yaml.org,2002:', '!!')} is no map or list`, node.range?.[0] ?? 0)
     this.#open.add(node)
     try {
       if (isSeq(node)) {
