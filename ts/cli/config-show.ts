@@ -33,7 +33,7 @@ export const configShow: Command = {
     const composition = await composeInput(args, cwd)
     const tree = await treeToShow(args, composition)
     const { pathOf } = await import('./config-key.ts')
-    const { asYaml, asLines } = await import('./show-tree.ts')
+    const { asLines } = await import('./show-tree.ts')
     const { getAt } = await import('../config/index.ts')
     const path = key === undefined ? [] : pathOf(tree, key, composition.extensions)
     const part = getAt(tree, path)
@@ -49,7 +49,10 @@ export const configShow: Command = {
     } else if (format === 'json') {
       const { toJson } = await import('../config/json-value.ts')
       stdout.write(`${toJson(part, 2)}\n`)
-    } else stdout.write(asYaml(part))
+    } else {
+      const { yamlText } = await import('./yaml-text.ts')
+      stdout.write(yamlText(part))
+    }
     printWarnings(terminal, composition)
     return ExitCode.ok
   },
