@@ -1,8 +1,9 @@
+import { larcParams, paramGroupParams } from '../config/schema/optimizers.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { type Module, parseParams } from '../nn/index.ts'
-import { Larc, larcParams } from './larc.ts'
-import type { Optimizer } from './optimizer.ts'
-import { paramGroupParams, paramGroups } from './param-groups.ts'
+import { Larc } from './larc.ts'
+import type { AnyOptimizer, ParamGroupInput } from './optimizer.ts'
+import { paramGroups } from './param-groups.ts'
 import { optimizers } from './registry.ts'
 
 /** The `OPTIMIZER` block of the configuration. */
@@ -10,23 +11,29 @@ export interface OptimizerConfig {
   readonly name: string
   readonly use_larc?: boolean
   readonly larc_config?: unknown
+  /** With the name `zero`: the block of the optimizer whose state is divided among processes. */
+  readonly base_optimizer?: unknown
   readonly [key: string]: unknown
 }
-
-/** What trains a model: an optimizer, alone or under LARC. */
-export type AnyOptimizer = Optimizer | Larc
 
 /**
  * Builds the optimizer over a model's parameter groups. Learning rates are whatever the kind's default is until
  * `LearningRates` sets them.
  *
+ * `zero` (Rajbhandari et al. 2020, arXiv:1910.02054) is its `base_optimizer`: updates are the same, and every process
+ * keeps the whole state.
+ *
  * @throws VisslError for an unknown name, parameters that do not fit, or LARC with anything but SGD
  */
 export function buildOptimizer(config: OptimizerConfig, model: Module): AnyOptimizer {
+  const params = parseParams(`optimizer "${config.name}"`, paramGroupParams, config)
+  return optimizerOf(config, paramGroups(model, params))
+}
+
+function optimizerOf(config: OptimizerConfig, groups: readonly ParamGroupInput[]): AnyOptimizer {
+  if (config.name === 'zero') return optimizerOf(baseOf(config), groups)
   const kind = optimizers.get(config.name)
-  const what = `optimizer "${config.name}"`
-  const groups = paramGroups(model, parseParams(what, paramGroupParams, config))
-  const optimizer = new kind(groups, parseParams(what, kind.params, config))
+  const optimizer = new kind(groups, parseParams(`optimizer "${config.name}"`, kind.params, config) as never)
   if (config.use_larc !== true) return optimizer
   if (config.name !== 'sgd') {
     throw new VisslError(
@@ -36,4 +43,15 @@ export function buildOptimizer(config: OptimizerConfig, model: Module): AnyOptim
     )
   }
   return new Larc(optimizer, parseParams('OPTIMIZER.larc_config', larcParams, config.larc_config))
+}
+
+function baseOf({ base_optimizer: base }: OptimizerConfig): OptimizerConfig {
+  if (typeof base === 'object' && base !== null && 'name' in base && typeof base.name === 'string') {
+    if (base.name !== 'zero') return base as OptimizerConfig
+  }
+  throw new VisslError(
+    ExitCode.usage,
+    'OPTIMIZER.name is "zero", and OPTIMIZER.base_optimizer names no other optimizer',
+    'give for example OPTIMIZER.base_optimizer: {name: sgd, momentum: 0.9}',
+  )
 }

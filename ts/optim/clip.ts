@@ -1,5 +1,6 @@
 import { internal, noGrad, type Parameter, scope, type Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
+import { norms } from './norms.ts'
 
 /** Options of {@link clipGradNorm}. */
 export interface ClipNormOptions {
@@ -27,8 +28,7 @@ export function clipGradNorm(
     scope(() => {
       const grads = gradientsOf(parameters)
       if (grads.length === 0) return 0
-      const norms = internal._foreach_norm(grads, normType).map((norm) => norm.item())
-      const total = norms.length === 1 ? norms[0]! : normOf(norms, normType)
+      const total = normOf(norms(grads, normType), normType)
       const scale = maxNorm / (total + 1e-6)
       // Not `if (scale < 1)`: a norm of NaN reaches the gradients.
       if (!(scale >= 1)) internal._foreach_mul_(grads, scale)

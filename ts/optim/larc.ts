@@ -1,28 +1,19 @@
-import { z } from 'zod'
-import { noGrad, scope } from '../engine/index.ts'
-import type { Optimizer, OptimizerState, ParamGroup } from './optimizer.ts'
-
-/** Parameters of {@link Larc}: `OPTIMIZER.larc_config`. */
-export const larcParams = z.object({
-  clip: z.boolean().default(false).describe('cap the rate at the scheduled one instead of scaling it'),
-  eps: z.number().min(0).default(1e-8).describe('added to the denominator'),
-  trust_coefficient: z
-    .number()
-    .min(0)
-    .default(0.001)
-    .describe('how far a step may go relative to the weights'),
-})
+import type { z } from 'zod'
+import { larcParams } from '../config/schema/optimizers.ts'
+import { noGrad, type Parameter, scope, type Tensor } from '../engine/index.ts'
+import { norms } from './norms.ts'
+import type { AnyOptimizer, OptimizerState, ParamGroup } from './optimizer.ts'
 
 /**
  * Layer-wise adaptive rate control (You et al. 2017, arXiv:1708.03888) around another optimizer. Each gradient g of
  * a parameter p becomes (g + wd·p)·a with a = trust·‖p‖ / (‖g‖ + wd·‖p‖ + eps), capped at lr and divided by lr with
  * `clip`; the inner optimizer then decays nothing. Where ‖p‖ or ‖g‖ is zero, g stays and nothing is decayed.
  */
-export class Larc {
-  readonly inner: Optimizer
+export class Larc implements AnyOptimizer {
+  readonly inner: AnyOptimizer
   readonly #settings: z.output<typeof larcParams>
 
-  constructor(inner: Optimizer, params: z.input<typeof larcParams> = {}) {
+  constructor(inner: AnyOptimizer, params: z.input<typeof larcParams> = {}) {
     this.inner = inner
     this.#settings = larcParams.parse(params)
   }
@@ -48,13 +39,17 @@ export class Larc {
 
   #adapt({ params, lr, weightDecay }: ParamGroup): void {
     const { clip, eps, trust_coefficient: trust } = this.#settings
+    const pairs: [Parameter, Tensor][] = []
     for (const param of params) {
       const { grad } = param
-      if (grad === null) continue
-      const paramNorm = param.norm().item()
-      const gradNorm = grad.norm().item()
-      if (paramNorm === 0 || gradNorm === 0) continue
-      let rate = (trust * paramNorm) / (gradNorm + paramNorm * weightDecay + eps)
+      if (grad !== null) pairs.push([param, grad])
+    }
+    const weights = norms(pairs.map(([param]) => param))
+    const gradients = norms(pairs.map(([, grad]) => grad))
+    for (const [i, [param, grad]] of pairs.entries()) {
+      const [weight, gradient] = [weights[i]!, gradients[i]!]
+      if (weight === 0 || gradient === 0) continue
+      let rate = (trust * weight) / (gradient + weight * weightDecay + eps)
       if (clip) rate = Math.min(rate / lr, 1)
       grad.add_(param, { alpha: weightDecay }).mul_(rate)
     }

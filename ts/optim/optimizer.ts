@@ -1,6 +1,7 @@
 import { noGrad, type Parameter, scope, type Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
-import { checkSameShape } from './layout.ts'
+import { aligned, layoutOf } from './layout.ts'
+import { checkState, OptimizerMemory, type ParameterState } from './memory.ts'
 
 /** Parameters that share their settings. */
 export interface ParamGroup {
@@ -20,25 +21,41 @@ export interface ParamGroupInput {
   readonly schedule?: 'lr' | 'lr_head' | undefined
 }
 
-/** State of one parameter in a state dictionary, under PyTorch's names. */
-export type ParameterState = Record<string, Tensor | number>
-
 /** An optimizer's state in PyTorch's layout: parameters are numbered through all groups. */
 export interface OptimizerState {
   readonly state: Record<number, ParameterState>
   readonly param_groups: Record<string, unknown>[]
 }
 
-/** Updates parameters from their gradients. */
-export abstract class Optimizer {
+/** What trains a model: an optimizer, alone or wrapped. */
+export interface AnyOptimizer {
   readonly groups: ParamGroup[]
+  /** Updates every parameter that has a gradient. */
+  step(): void
+  /** Drops all gradients. */
+  zeroGrad(): void
+  stateDict(): OptimizerState
+  loadStateDict(saved: OptimizerState): void
+  /** Frees all state. */
+  free(): void
+}
+
+/**
+ * A rule that updates parameters from their gradients. Subclasses give `update`, the group's `settings` under
+ * PyTorch's names, and keep what they remember in `memory`, also under PyTorch's names.
+ */
+export abstract class Optimizer implements AnyOptimizer {
+  readonly groups: ParamGroup[]
+  protected readonly memory = new OptimizerMemory()
+  /** Names of all that the rule may keep in `memory`. */
+  protected abstract readonly stateNames: readonly string[]
 
   /** @throws VisslError when a parameter is in two groups */
-  constructor(groups: readonly ParamGroupInput[], defaults: { lr: number; weightDecay: number }) {
+  constructor(groups: readonly ParamGroupInput[], defaults: { lr: number; weight_decay: number }) {
     this.groups = groups.map((group) => ({
       params: group.params,
       lr: group.lr ?? defaults.lr,
-      weightDecay: group.weightDecay ?? defaults.weightDecay,
+      weightDecay: group.weightDecay ?? defaults.weight_decay,
       ...(group.schedule === undefined ? {} : { schedule: group.schedule }),
     }))
     const all = this.groups.flatMap((group) => group.params)
@@ -47,7 +64,6 @@ export abstract class Optimizer {
     }
   }
 
-  /** Updates every parameter that has a gradient. */
   step(): void {
     noGrad(() =>
       scope(() => {
@@ -58,7 +74,7 @@ export abstract class Optimizer {
             const { grad } = param
             if (grad === null) continue
             params.push(param)
-            grads.push(grad)
+            grads.push(aligned(param, grad, layoutOf(param), 'a gradient'))
           }
           if (params.length > 0) this.update(group, params, grads)
         }
@@ -66,22 +82,18 @@ export abstract class Optimizer {
     )
   }
 
-  /** Updates some of a group's parameters in place; recording is off and a scope is open. */
+  /**
+   * Updates some of a group's parameters in place; recording is off and a scope is open. Gradients have the shape,
+   * dtype and layout of their parameters and may not be written to.
+   */
   protected abstract update(group: ParamGroup, params: readonly Parameter[], grads: readonly Tensor[]): void
-
-  /** Drops all gradients. */
-  zeroGrad(): void {
-    for (const group of this.groups) for (const param of group.params) param.grad = null
-  }
-
-  /** State of one parameter, none before its first update; the tensors are the optimizer's own. */
-  protected abstract stateOf(param: Parameter): ParameterState | undefined
-
-  /** Takes over a copy of a state that {@link stateOf} gave. */
-  protected abstract restore(param: Parameter, state: Readonly<ParameterState>): void
 
   /** Settings of a group under PyTorch's names, without its parameters. */
   protected abstract settings(group: ParamGroup): Record<string, unknown>
+
+  zeroGrad(): void {
+    for (const group of this.groups) for (const param of group.params) param.grad = null
+  }
 
   stateDict(): OptimizerState {
     const state: Record<number, ParameterState> = {}
@@ -89,7 +101,7 @@ export abstract class Optimizer {
     const param_groups = this.groups.map((group) => ({
       ...this.settings(group),
       params: group.params.map((param) => {
-        const own = this.stateOf(param)
+        const own = this.memory.stateOf(param)
         if (own !== undefined) state[index] = own
         return index++
       }),
@@ -100,9 +112,23 @@ export abstract class Optimizer {
   /**
    * Restores state, learning rates and weight decays.
    *
-   * @throws VisslError when groups or shapes differ; nothing has changed then
+   * @throws VisslError when groups, shapes or the kind of optimizer differ; nothing has changed then
    */
   loadStateDict(saved: OptimizerState): void {
+    const pairs = this.#pair(saved)
+    for (const [param, own] of pairs) checkState(param, own)
+    for (const [g, group] of this.groups.entries()) {
+      const { lr, weight_decay } = saved.param_groups[g]!
+      if (typeof lr === 'number') group.lr = lr
+      if (typeof weight_decay === 'number') group.weightDecay = weight_decay
+    }
+    noGrad(() => {
+      for (const [param, own] of pairs) this.memory.restore(param, own)
+    })
+  }
+
+  /** Every parameter with its saved state, as far as there is one. */
+  #pair(saved: OptimizerState): [Parameter, ParameterState][] {
     const expected = this.groups.map((group) => group.params.length)
     const got = saved.param_groups.map((group) => (Array.isArray(group.params) ? group.params.length : -1))
     if (expected.join() !== got.join()) {
@@ -117,25 +143,23 @@ export abstract class Optimizer {
       const ids = saved.param_groups[g]!.params as number[]
       for (const [i, param] of group.params.entries()) {
         const own = saved.state[ids[i]!]
-        if (own !== undefined) pairs.push([param, own])
+        // PyTorch writes null for what is off, such as the momentum buffer without momentum.
+        const given = Object.entries(own ?? {}).filter(([, value]) => value !== null)
+        const foreign = given.find(([name]) => !this.stateNames.includes(name))
+        if (foreign !== undefined) {
+          throw new VisslError(
+            ExitCode.data,
+            `the optimizer's state holds "${foreign[0]}", which ${this.constructor.name} does not have`,
+            'resume with the OPTIMIZER.name that wrote the checkpoint',
+          )
+        }
+        if (given.length > 0) pairs.push([param, Object.fromEntries(given)])
       }
     }
-    for (const [param, own] of pairs) {
-      for (const [name, value] of Object.entries(own)) {
-        if (typeof value === 'number' || value.shape.length === 0) continue
-        checkSameShape(param, value, `the optimizer's state "${name}"`)
-      }
-    }
-    for (const [g, group] of this.groups.entries()) {
-      const { lr, weight_decay } = saved.param_groups[g]!
-      if (typeof lr === 'number') group.lr = lr
-      if (typeof weight_decay === 'number') group.weightDecay = weight_decay
-    }
-    noGrad(() => {
-      for (const [param, own] of pairs) this.restore(param, own)
-    })
+    return pairs
   }
 
-  /** Frees all state. */
-  abstract free(): void
+  free(): void {
+    this.memory.free()
+  }
 }

@@ -2,12 +2,14 @@ import type { z } from 'zod'
 import { Registry } from '../registry.ts'
 import type { Optimizer, ParamGroupInput } from './optimizer.ts'
 
-/** A registrable optimizer; `params` is the schema of its keys in the `OPTIMIZER` block. */
+/**
+ * A registrable optimizer; `params` is the schema of its keys in the `OPTIMIZER` block. Its constructor is given what
+ * the schema makes of them.
+ */
 export interface OptimizerClass {
   readonly key: string
   readonly params: z.ZodType
-  // biome-ignore lint/suspicious/noExplicitAny: each optimizer takes the output of its own schema, checked before
-  new (groups: readonly ParamGroupInput[], params?: any): Optimizer
+  new (groups: readonly ParamGroupInput[], params: never): Optimizer
 }
 
 /** Optimizers by the name in `OPTIMIZER.name`. */

@@ -1,91 +1,75 @@
-import { z } from 'zod'
-import type { Parameter, Tensor } from '../engine/index.ts'
-import { StateTensors } from './layout.ts'
-import { Optimizer, type ParameterState, type ParamGroup, type ParamGroupInput } from './optimizer.ts'
+import type { z } from 'zod'
+import { rmspropParams } from '../config/schema/optimizers.ts'
+import { internal, type Parameter, type Tensor } from '../engine/index.ts'
+import { decayed } from './decay.ts'
+import { Optimizer, type ParamGroup, type ParamGroupInput } from './optimizer.ts'
 import { optimizers } from './registry.ts'
-
-const rmspropParams = z.object({
-  lr: z.number().min(0).default(0.01),
-  momentum: z.number().min(0).default(0.9),
-  weight_decay: z.number().min(0).default(1e-4),
-  alpha: z.number().min(0).default(0.99).describe('share kept of the running mean of squared gradients'),
-  eps: z.number().min(0).default(1e-8).describe('added to the denominator'),
-  centered: z
-    .boolean()
-    .default(false)
-    .describe('divide by the standard deviation instead of the root mean square'),
-})
 
 /** RMSprop (Hinton 2012), PyTorch's definition: eps is added after the square root. */
 export class RmsProp extends Optimizer {
-  static readonly key = 'rmsprop'
+  static readonly key: string = 'rmsprop'
   static readonly params = rmspropParams
 
+  protected override readonly stateNames = ['step', 'square_avg', 'momentum_buffer', 'grad_avg']
   readonly #settings: z.output<typeof rmspropParams>
-  readonly #square = new StateTensors()
-  readonly #mean = new StateTensors()
-  readonly #momentum = new StateTensors()
-  readonly #steps = new Map<Parameter, number>()
 
   constructor(groups: readonly ParamGroupInput[], params: z.input<typeof rmspropParams> = {}) {
     const settings = rmspropParams.parse(params)
-    super(groups, { lr: settings.lr, weightDecay: settings.weight_decay })
+    super(groups, settings)
     this.#settings = settings
   }
 
   protected override update(group: ParamGroup, params: readonly Parameter[], grads: readonly Tensor[]): void {
-    const { alpha, eps, momentum, centered } = this.#settings
-    for (const [i, param] of params.entries()) {
-      const own = grads[i]!
-      const grad = group.weightDecay === 0 ? own : own.add(param, { alpha: group.weightDecay })
-      const square = this.#square
-        .zeros(param)
-        .mul_(alpha)
-        .addcmul_(grad, grad, { value: 1 - alpha })
-      let scale = square
-      if (centered) {
-        const mean = this.#mean.zeros(param).lerp_(grad, 1 - alpha)
-        scale = square.addcmul(mean, mean, { value: -1 })
-      }
-      const divisor = scale.sqrt().add_(eps)
-      this.#steps.set(param, (this.#steps.get(param) ?? 0) + 1)
-      if (momentum > 0) {
-        const buffer = this.#momentum.zeros(param).mul_(momentum).addcdiv_(grad, divisor)
-        param.add_(buffer, { alpha: -group.lr })
-      } else param.addcdiv_(grad, divisor, { value: -group.lr })
+    const { alpha, momentum, centered } = this.#settings
+    const gradients = decayed(group, params, grads)
+    for (const param of params) this.memory.count(param)
+    const squares = this.memory.tensors(params, 'square_avg')
+    internal._foreach_mul_(squares, alpha)
+    internal._foreach_addcmul_(squares, gradients, gradients, 1 - alpha)
+    let scales: Tensor[] = squares
+    if (centered) {
+      const means = this.memory.tensors(params, 'grad_avg')
+      internal._foreach_lerp_(means, gradients, 1 - alpha)
+      scales = internal._foreach_addcmul(squares, means, means, -1)
     }
-  }
-
-  protected override stateOf(param: Parameter): ParameterState | undefined {
-    const step = this.#steps.get(param)
-    if (step === undefined) return undefined
-    const state: ParameterState = { step, square_avg: this.#square.get(param)! }
-    const buffer = this.#momentum.get(param)
-    const mean = this.#mean.get(param)
-    if (buffer !== undefined) state.momentum_buffer = buffer
-    if (mean !== undefined) state.grad_avg = mean
-    return state
-  }
-
-  protected override restore(param: Parameter, state: Readonly<ParameterState>): void {
-    const { step } = state
-    if (step !== undefined) this.#steps.set(param, typeof step === 'number' ? step : step.item())
-    const parts = { square_avg: this.#square, momentum_buffer: this.#momentum, grad_avg: this.#mean }
-    for (const [name, tensors] of Object.entries(parts)) {
-      const saved = state[name]
-      if (saved !== undefined && typeof saved !== 'number') tensors.restore(param, saved)
-    }
+    const divisors = this.divisors(scales)
+    if (momentum > 0) {
+      const buffers = this.memory.tensors(params, 'momentum_buffer')
+      internal._foreach_mul_(buffers, momentum)
+      internal._foreach_addcdiv_(buffers, gradients, divisors)
+      internal._foreach_add_(params, buffers, { alpha: -group.lr })
+    } else internal._foreach_addcdiv_(params, gradients, divisors, -group.lr)
   }
 
   protected override settings(group: ParamGroup): Record<string, unknown> {
-    const { alpha, eps, momentum, centered } = this.#settings
-    return { lr: group.lr, momentum, alpha, eps, centered, weight_decay: group.weightDecay }
+    return { ...this.#settings, lr: group.lr, weight_decay: group.weightDecay }
   }
 
-  override free(): void {
-    for (const tensors of [this.#square, this.#mean, this.#momentum]) tensors.free()
-    this.#steps.clear()
+  /** What a gradient is divided by, from the mean of its square (or its variance). */
+  protected divisors(scales: readonly Tensor[]): Tensor[] {
+    const divisors = internal._foreach_sqrt(scales)
+    internal._foreach_add_(divisors, this.eps)
+    return divisors
+  }
+
+  protected get eps(): number {
+    return this.#settings.eps
+  }
+}
+
+/**
+ * RMSprop as TensorFlow has it: eps is added before the square root. ClassyVision's also writes the root over the
+ * mean of squares it is taken from, which is left out here.
+ */
+export class RmsPropTf extends RmsProp {
+  static override readonly key = 'rmsprop_tf'
+
+  protected override divisors(scales: readonly Tensor[]): Tensor[] {
+    const divisors = internal._foreach_add(scales, this.eps)
+    internal._foreach_sqrt_(divisors)
+    return divisors
   }
 }
 
 optimizers.register(RmsProp.key, RmsProp)
+optimizers.register(RmsPropTf.key, RmsPropTf)

@@ -1,16 +1,10 @@
-import { z } from 'zod'
+import type { z } from 'zod'
+import { sgdParams } from '../config/schema/optimizers.ts'
 import { internal, type Parameter, type Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
-import { aligned, layoutOf, StateTensors } from './layout.ts'
-import { Optimizer, type ParameterState, type ParamGroup, type ParamGroupInput } from './optimizer.ts'
+import { decayed } from './decay.ts'
+import { Optimizer, type ParamGroup, type ParamGroupInput } from './optimizer.ts'
 import { optimizers } from './registry.ts'
-
-const sgdParams = z.object({
-  lr: z.number().min(0).default(0.1),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('share of the last update that is kept'),
-  weight_decay: z.number().min(0).default(1e-4).describe('L2 penalty'),
-  nesterov: z.boolean().default(false).describe('look ahead along the momentum'),
-})
 
 /**
  * Stochastic gradient descent with momentum, PyTorch's definition with dampening 0:
@@ -20,40 +14,45 @@ export class Sgd extends Optimizer {
   static readonly key = 'sgd'
   static readonly params = sgdParams
 
+  protected override readonly stateNames = ['momentum_buffer']
   readonly #momentum: number
   readonly #nesterov: boolean
-  readonly #buffers = new StateTensors()
+  readonly #fused: boolean
 
+  /** @throws VisslError for Nesterov without momentum */
   constructor(groups: readonly ParamGroupInput[], params: z.input<typeof sgdParams> = {}) {
-    const { lr, momentum, weight_decay, nesterov } = sgdParams.parse(params)
-    super(groups, { lr, weightDecay: weight_decay })
-    if (nesterov && momentum === 0) {
+    const settings = sgdParams.parse(params)
+    super(groups, settings)
+    if (settings.nesterov && settings.momentum === 0) {
       throw new VisslError(ExitCode.usage, 'OPTIMIZER.nesterov needs a momentum above 0')
     }
-    this.#momentum = momentum
-    this.#nesterov = nesterov
+    this.#momentum = settings.momentum
+    this.#nesterov = settings.nesterov
+    this.#fused = settings.fused
   }
 
   protected override update(group: ParamGroup, params: readonly Parameter[], grads: readonly Tensor[]): void {
-    const fresh = params.map((param) => !this.#buffers.has(param))
-    if (this.#momentum === 0 || fresh.every((is) => is === fresh[0])) {
-      this.#fused(group, params, grads, fresh[0]!)
-      return
-    }
+    const known = params.map((param) => this.memory.has(param, 'momentum_buffer'))
+    // The first update of a parameter starts its buffer, which concerns a whole call: those are made apart.
     for (const first of [true, false]) {
-      const some = <T>(items: readonly T[]) => items.filter((_, i) => fresh[i] === first)
-      this.#fused(group, some(params), some(grads), first)
+      const chosen = <T>(items: readonly T[]) => items.filter((_, i) => known[i] !== first)
+      const some = chosen(params)
+      if (some.length === 0) continue
+      const gradients = chosen(grads)
+      const buffers = this.#momentum > 0 ? this.memory.tensors(some, 'momentum_buffer') : []
+      if (this.#fused) this.#updateFused(group, some, gradients, buffers, first)
+      else this.#updatePlain(group, some, gradients, buffers)
     }
   }
 
-  #fused(group: ParamGroup, params: readonly Parameter[], grads: readonly Tensor[], first: boolean): void {
-    const buffers: Tensor[] = []
-    const gradients = params.map((param, i) => {
-      const layout = layoutOf(param)
-      if (this.#momentum > 0) buffers.push(this.#buffers.inLayout(param, layout))
-      return aligned(param, grads[i]!, layout, 'a gradient')
-    })
-    internal._fused_sgd_(params, gradients, buffers, {
+  #updateFused(
+    group: ParamGroup,
+    params: readonly Parameter[],
+    grads: readonly Tensor[],
+    buffers: readonly Tensor[],
+    first: boolean,
+  ): void {
+    internal._fused_sgd_(params, grads, buffers, {
       weight_decay: group.weightDecay,
       momentum: this.#momentum,
       lr: group.lr,
@@ -64,15 +63,21 @@ export class Sgd extends Optimizer {
     })
   }
 
-  protected override stateOf(param: Parameter): ParameterState | undefined {
-    const buffer = this.#buffers.get(param)
-    return buffer === undefined ? undefined : { momentum_buffer: buffer }
-  }
-
-  protected override restore(param: Parameter, state: Readonly<ParameterState>): void {
-    const { momentum_buffer: saved } = state
-    if (saved === undefined || saved === null || typeof saved === 'number') return
-    this.#buffers.restore(param, saved)
+  /** Buffers start at zero, so that the first time b = g. */
+  #updatePlain(
+    group: ParamGroup,
+    params: readonly Parameter[],
+    grads: readonly Tensor[],
+    buffers: readonly Tensor[],
+  ): void {
+    const gradients = decayed(group, params, grads)
+    let steps = gradients
+    if (this.#momentum > 0) {
+      internal._foreach_mul_(buffers, this.#momentum)
+      internal._foreach_add_(buffers, gradients)
+      steps = this.#nesterov ? internal._foreach_add(gradients, buffers, { alpha: this.#momentum }) : buffers
+    }
+    internal._foreach_add_(params, steps, { alpha: -group.lr })
   }
 
   protected override settings(group: ParamGroup): Record<string, unknown> {
@@ -83,10 +88,6 @@ export class Sgd extends Optimizer {
       weight_decay: group.weightDecay,
       nesterov: this.#nesterov,
     }
-  }
-
-  override free(): void {
-    this.#buffers.free()
   }
 }
 
