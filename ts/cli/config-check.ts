@@ -60,9 +60,12 @@ async function examine(args: Arguments, cwd: string, file: string | undefined): 
   }
 }
 
-/** Whether two messages name a key that is the same: what inference says then follows from the other. */
+/** Whether a message is about the key whose value another one rejects: it follows from that. */
 function isAboutSame(known: string, found: string): boolean {
-  return (known.match(/config\.[\w.]*\w/g) ?? []).some((key) => found.includes(key))
+  const key = /(\S+): got /.exec(known)?.[1]
+  return (
+    key !== undefined && found.split(/[\s:;,]+/).some((word) => word === key || word.startsWith(`${key}.`))
+  )
 }
 
 function mistakeOf(error: unknown): Mistake {
