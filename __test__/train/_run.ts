@@ -25,6 +25,8 @@ export interface RunOptions {
   resume?: string
   hooks?: readonly Hook[]
   dryRun?: boolean
+  fitMachine?: boolean
+  profile?: number
 }
 
 /** Trains in `cwd` and returns what was printed; `overrides` go after those of `tiny`. */
@@ -39,6 +41,8 @@ export async function runTiny(cwd: string, options: RunOptions = {}): Promise<st
     folder: undefined,
     resume: options.resume,
     dryRun: options.dryRun ?? false,
+    fitMachine: options.fitMachine ?? false,
+    profile: options.profile ?? 0,
     commandLine: ['vissl', 'train', ...overrides],
     cwd,
     output: { write: (text) => (printed += text) },

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { ExitCode, VisslError } from '../errors.ts'
 import { styleFor } from '../logging/style.ts'
 import { type Arguments, lastValue } from './arguments.ts'
@@ -26,7 +26,22 @@ export const train: Command = {
       description:
         'go on with a run: its folder, a checkpoint, or auto (the newest run of this configuration)',
     },
-    { name: 'dry-run', takes: 'flag', description: 'say what would be done and stop' },
+    {
+      name: 'fit-machine',
+      takes: 'flag',
+      description: 'change what this machine cannot do: one process on the CPU, batches of 16',
+    },
+    {
+      name: 'dry-run',
+      takes: 'flag',
+      description: 'build and check everything, say what would be done, and stop',
+    },
+    {
+      name: 'profile',
+      takes: 'one',
+      value: 'N',
+      description: 'record N steps: a Chrome trace in the run’s folder, and where the time goes',
+    },
   ],
   examples: [
     ['vissl train config=quickstart', 'SimCLR on Fashion-MNIST'],
@@ -46,7 +61,7 @@ export const train: Command = {
     const { composeConfig } = await import('../config/index.ts')
     const { config, origins, configName, warnings } = composeConfig({
       config: folder === undefined ? undefined : 'folder',
-      overrides: args.overrides,
+      overrides: args.overrides.map((override) => withLocalFile(override, cwd)),
       cwd,
       extensions: await extensionsOf(plugins),
     })
@@ -59,14 +74,19 @@ export const train: Command = {
         LABEL_SOURCES: [],
       })
     }
-    const { runTraining } = await import('../launch/run.ts')
+    const [{ runTraining }, { runName }] = await Promise.all([
+      import('../launch/run.ts'),
+      import('../launch/reproducible.ts'),
+    ])
     return runTraining({
       config,
       origins,
       folder,
-      name: configName === 'folder' && folder !== undefined ? basename(folder) : basename(configName),
+      name: runName(configName, folder),
       resume: resume === undefined || resume === 'auto' ? resume : resolve(cwd, resume),
       dryRun: args.options.has('dry-run'),
+      fitMachine: args.options.has('fit-machine'),
+      profile: stepsOf(lastValue(args, 'profile')),
       commandLine: ['vissl', 'train', ...args.raw],
       cwd,
       output: stdout,
@@ -95,6 +115,21 @@ function folderOf(args: Arguments, cwd: string): string | undefined {
   if (!stat.isDirectory())
     throw new VisslError(ExitCode.data, `${given} is a file`, 'give the folder it is in')
   return path
+}
+
+/** The N of `--profile N`; 0 without it. */
+function stepsOf(given: string | undefined): number {
+  if (given === undefined) return 0
+  if (/^[1-9]\d{0,6}$/.test(given)) return Number(given)
+  throw new VisslError(ExitCode.usage, `--profile ${given} is no number of steps`, 'write  --profile 20')
+}
+
+/** `config=runs/x-1/train_config.yaml` means that file where there is one, also without `./` before it. */
+function withLocalFile(override: string, cwd: string): string {
+  const file = /^config=(?<file>.+\.ya?ml)$/.exec(override)?.groups?.file
+  if (file === undefined) return override
+  const path = resolve(cwd, file)
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? `config=${path}` : override
 }
 
 function pluginOf(file: string, cwd: string): string {

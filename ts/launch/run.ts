@@ -3,6 +3,7 @@ import { restoreState } from '../checkpoint/training-state.ts'
 import { type Config, inferConfig, type Origins, originOf } from '../config/index.ts'
 import { libtorchVersion } from '../engine/index.ts'
 import { ExitCode } from '../errors.ts'
+import { ProfileHook } from '../hooks/profile.ts'
 import {
   ConsoleLog,
   type Log,
@@ -12,6 +13,7 @@ import {
   runInfo,
   styleFor,
   TeeLog,
+  TRAIN_CONFIG,
 } from '../logging/index.ts'
 import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
@@ -23,6 +25,7 @@ import { fitFolder } from './folder.ts'
 import { assembleHooks } from './hooks.ts'
 import { fitMachine, requireWorld } from './machine.ts'
 import { describeTask, isDirChosen, mainLoader, reportEnd } from './report.ts'
+import { reproducible } from './reproducible.ts'
 import { placeRun, type RunPlace } from './resume.ts'
 import { StopSignals } from './signals.ts'
 import { counted, unusedFiles, writeSkipped } from './skipped.ts'
@@ -42,6 +45,8 @@ export interface TrainingRequest {
   readonly dryRun: boolean
   /** Change what this machine cannot do. */
   readonly fitMachine?: boolean
+  /** Steps to record; 0: none. */
+  readonly profile?: number
   readonly commandLine: readonly string[]
   readonly cwd: string
   readonly output: Output
@@ -109,7 +114,9 @@ async function train(
   const { output } = request
   const progress = new Progress({ output, log: folder.log, frequency: config.LOG_FREQUENCY })
   const own = assembleHooks(task, { folder, checkpoints, progress, log })
-  const hooks = [...own, ...(request.hooks ?? [])]
+  const { profile = 0 } = request
+  const profiler = profile > 0 ? [new ProfileHook(profile, folder.file('profile.json'), log)] : []
+  const hooks = [...own, ...(request.hooks ?? []), ...profiler]
   signals.watch(task, (message) => progress.print(`  ${message}`))
   try {
     await runPhases(task, hooks)
@@ -130,7 +137,10 @@ async function train(
 
 /** Writes `train_config.yaml` and `run.json`. */
 function noteRun(task: Task, { folder }: RunPlace, request: TrainingRequest, started: Date): RunInfo {
-  folder.writeConfig(request.config)
+  folder.writeConfig(reproducible(request.config, request.cwd), [
+    `trains this run again: vissl train config=${folder.file(TRAIN_CONFIG)}`,
+    `written by: ${request.commandLine.join(' ')}`,
+  ])
   const info = runInfo({
     name: request.name,
     command: request.commandLine,

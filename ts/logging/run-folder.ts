@@ -6,6 +6,9 @@ import { FileLog } from './log.ts'
 import { MetricsFile, type MetricsRow, PhaseMetricsFile } from './metrics.ts'
 import type { RunInfo } from './run-info.ts'
 
+/** The file with a run's configuration. */
+export const TRAIN_CONFIG = 'train_config.yaml'
+
 /** Which folder a run gets. */
 export interface RunFolderRequest {
   /** The folder itself; made where it is missing, gone on with where it exists. */
@@ -98,10 +101,15 @@ export class RunFolder {
     return this.#stdout
   }
 
-  /** Writes `train_config.yaml`: the configuration in force, as a file that `config=` accepts. */
-  writeConfig(config: object): void {
+  /**
+   * Writes `train_config.yaml`: the configuration in force, as a file that `config=` accepts.
+   *
+   * @param comments lines at its top
+   */
+  writeConfig(config: object, comments: readonly string[] = []): void {
     const text = stringify({ config }, { version: '1.1', lineWidth: 110, aliasDuplicateObjects: false })
-    writeFileWhole(this.file('train_config.yaml'), `# @package _global_\n${text}`)
+    const head = ['@package _global_', ...comments].map((line) => `# ${line}\n`).join('')
+    writeFileWhole(this.file(TRAIN_CONFIG), head + text)
   }
 
   /** Writes `run.json`. */
