@@ -1,9 +1,15 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import test from 'ava'
 import { VisslError } from '../../ts/errors.ts'
 import { LearningRates } from '../../ts/optim/learning-rates.ts'
-import { buildScheduler, type ScheduleParams, schedulers } from '../../ts/optim/schedules/index.ts'
+import {
+  buildScheduler,
+  type ScheduleParams,
+  sampleSchedule,
+  schedulers,
+} from '../../ts/optim/schedules/index.ts'
 
 interface Values {
   values: number[]
@@ -88,6 +94,11 @@ for (const row of [...read('synthetic'), ...read('from_configs')]) {
       trace.push(groups[0]!.lr)
       traceHead.push(groups[1]!.lr)
     }
+    const sampled = sampleSchedule(config, epochs, row.trace.iters_per_epoch)
+    t.deepEqual(
+      sampled.map(({ value }) => value),
+      trace,
+    )
     const wrong = row.trace.lr.findIndex((value, i) => !close(trace[i]!, value))
     t.is(wrong, -1, `step ${wrong}: ${trace[wrong]}, not ${row.trace.lr[wrong]}`)
     if (Array.isArray(row.trace.lr_head)) {
@@ -111,4 +122,57 @@ test('polynomial falls from the base value to zero', (t) => {
     [0, 0.5, 1].map((where) => schedule.at(where)),
     [2, 0.5, 0],
   )
+})
+
+test('a few points stand for many steps, the first and the last among them', (t) => {
+  const linear = { name: 'linear', start_value: 0, end_value: 1 }
+  t.deepEqual(sampleSchedule(linear, 10, 100, 3), [
+    { step: 0, epoch: 0, value: 0 },
+    { step: 500, epoch: 5, value: 0.5 },
+    { step: 999, epoch: 9.99, value: 0.999 },
+  ])
+  const byEpoch = sampleSchedule({ ...linear, update_interval: 'epoch' }, 4, 25, 4)
+  t.deepEqual(
+    byEpoch.map(({ value }) => value),
+    [0, 0.25, 0.5, 0.75],
+  )
+  t.is(sampleSchedule(linear, 1, 1).length, 1)
+  t.throws(() => sampleSchedule(linear, 0, 10), { instanceOf: VisslError })
+  t.throws(() => sampleSchedule(linear, 1, 2.5), { instanceOf: VisslError })
+  t.throws(() => sampleSchedule(linear, 1, 2, Number.NaN), { instanceOf: VisslError })
+})
+
+test('a part of length 0 never runs', (t) => {
+  const constant = (value: number) => ({ name: 'constant', value })
+  const lengths = (...shares: number[]) =>
+    buildScheduler(
+      {
+        name: 'composite',
+        schedulers: shares.map((_, i) => constant(i)),
+        lengths: shares,
+        interval_scaling: shares.map(() => 'rescaled'),
+      },
+      10,
+    )
+  t.deepEqual(
+    [0, 0.5, 0.9999999].map((where) => lengths(0, 1, 0).at(where)),
+    [1, 1, 1],
+  )
+  t.deepEqual(
+    [0, 0.4, 0.5, 0.9999999].map((where) => lengths(0.5, 0, 0.5).at(where)),
+    [0, 0, 2, 2],
+  )
+})
+
+test('schedules load without libtorch', (t) => {
+  const schedules = new URL('../../ts/optim/schedules/index.ts', import.meta.url).href
+  const script = `await import('${schedules}')
+    const loaded = process.report.getReport().sharedObjects.filter((path) => /torch/.test(path))
+    if (loaded.length > 0) throw new Error(loaded.join())`
+  const result = spawnSync(
+    process.execPath,
+    ['--import=@oxc-node/core/register', '--input-type=module', '-e', script],
+    { encoding: 'utf8' },
+  )
+  t.is(result.status, 0, result.stderr)
 })

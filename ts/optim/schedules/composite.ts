@@ -34,11 +34,13 @@ export const composite = defineSchedule({
     }
     const lengths = [...given]
     lengths[count - 1] = 1 - given.slice(0, -1).reduce((total, length) => total + length, 0)
+    // A part of length 0 never runs, also not in the slack before its end.
+    const last = lengths.findLastIndex((length) => length > 0)
     const children = schedulers.map((child) => createSchedule(child, context))
     return (where) => {
       let i = 0
       let total = lengths[0]!
-      while (where + SLACK > total && i < count - 1) total += lengths[++i]!
+      while (where + SLACK > total && i < last) total += lengths[++i]!
       if (scaling[i] === 'fixed') return children[i]!(where)
       return children[i]!((where - (total - lengths[i]!)) / lengths[i]!)
     }

@@ -4,6 +4,7 @@ import './steps.ts'
 import './warm-restart.ts'
 
 export { buildScheduler, type ScheduleParams } from './build.ts'
+export { type ScheduleSample, sampleSchedule } from './sample.ts'
 export {
   defineSchedule,
   type Schedule,
