@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { commands } from '../../ts/cli/commands.ts'
+import { ExitCode } from '../../ts/errors.ts'
+import { config } from './_config.ts'
 
 /** Files that a module loads when it is imported: types and imports that come later left out. */
 function loaded(module: URL, seen = new Set<string>()): Set<string> {
@@ -42,4 +44,12 @@ test('every command has a description, options and examples that begin with its 
     for (const [example, does] of examples)
       t.true(example.startsWith(`vissl ${name}`) && does !== '', example)
   }
+})
+
+test('help of the group lists its commands; without a command it is an error', async (t) => {
+  const names = [...commands.keys()].filter((name) => name.startsWith('config '))
+  const help = await config('.', '--help')
+  t.is(help.code, ExitCode.ok)
+  for (const name of names) t.true(help.out.includes(`\n  ${name} `), name)
+  t.deepEqual(await config('.'), { ...help, code: ExitCode.usage })
 })
