@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { stats } from '../../ts/engine/index.ts'
-import { ExitCode } from '../../ts/errors.ts'
+import { ExitCode, type VisslError } from '../../ts/errors.ts'
 import type { Hook } from '../../ts/train/hook.ts'
+import type { Task } from '../../ts/train/task.ts'
 import { Stopped } from '../../ts/train/trainer.ts'
 import { runTiny } from './_run.ts'
 
@@ -141,4 +142,87 @@ test.serial('bad input is found before the first step', async (t) => {
     ExitCode.data,
   )
   await t.throwsAsync(runTiny(cwd, { resume: 'nothing-here' }), { message: /nothing-here/ })
+})
+
+test.serial(
+  'two batches an update: half the updates, the same steps, and resuming changes nothing',
+  async (t) => {
+    const overrides = ['+config.OPTIMIZER.accumulate_batches=2']
+    const whole = scratch()
+    const printed = await runTiny(whole, { overrides })
+    t.regex(printed, /batch {4}32 images \(16 images × 2 batches an update\)/)
+    const expected = losses(join(whole, 'runs/tiny-1'))
+    t.is(expected.size, 8)
+    const cwd = scratch()
+    const error = await t.throwsAsync(runTiny(cwd, { overrides, hooks: [stopAt(5)] }), {
+      instanceOf: Stopped,
+    })
+    // Gradients were gathering: the run goes on to the update.
+    t.regex(error!.message, /at step 6/)
+    await runTiny(cwd, { overrides, resume: 'auto' })
+    t.deepEqual(losses(join(cwd, 'runs/tiny-1')), expected)
+  },
+)
+
+test.serial('the mean loss of a phase that was cut is that of the whole phase', async (t) => {
+  const phases = (folder: string) =>
+    readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string; epoch: number; loss: number })
+      .flatMap(({ type, epoch, loss }) => (type === 'phase' ? [[epoch, loss]] : []))
+  const [whole, cwd] = [scratch(), scratch()]
+  await runTiny(whole)
+  await t.throwsAsync(runTiny(cwd, { hooks: [stopAt(6)] }), { instanceOf: Stopped })
+  await runTiny(cwd, { resume: 'auto' })
+  t.deepEqual(phases(join(cwd, 'runs/tiny-1')), phases(join(whole, 'runs/tiny-1')))
+})
+
+test.serial('bfloat16 trains, and the scale of float16 goes through a checkpoint', async (t) => {
+  const amp = (type: string) => [
+    'config.MODEL.AMP_PARAMS.USE_AMP=true',
+    `config.MODEL.AMP_PARAMS.AMP_TYPE=${type}`,
+  ]
+  const plain = scratch()
+  await runTiny(plain)
+  const exact = losses(join(plain, 'runs/tiny-1'))
+  for (const type of ['bfloat16', 'pytorch']) {
+    const [whole, cwd] = [scratch(), scratch()]
+    const printed = await runTiny(whole, { overrides: amp(type) })
+    t.regex(printed, /mixed precision in b?float16/)
+    const expected = losses(join(whole, 'runs/tiny-1'))
+    t.not(expected.get(1), exact.get(1))
+    t.true(Math.abs(expected.get(1)! - exact.get(1)!) < 0.1)
+    await t.throwsAsync(runTiny(cwd, { overrides: amp(type), hooks: [stopAt(3)] }), { instanceOf: Stopped })
+    await runTiny(cwd, { overrides: amp(type), resume: 'auto' })
+    t.deepEqual(losses(join(cwd, 'runs/tiny-1')), expected, type)
+  }
+  await t.throwsAsync(runTiny(scratch(), { overrides: amp('apx') }), { message: /AMP_TYPE is "apx"/ })
+})
+
+test.serial('a hook that fails is named, and the run is saved', async (t) => {
+  const expected = scratch()
+  await runTiny(expected)
+  for (const event of ['onBackward', 'onUpdate', 'onStep', 'onPhaseEnd'] as const) {
+    const cwd = scratch()
+    const broken: Hook = {
+      name: 'broken',
+      [event]: (task: Task) => {
+        if (task.iteration === (event === 'onPhaseEnd' ? 4 : 3)) throw new TypeError('boom')
+      },
+    }
+    const error = await t.throwsAsync<VisslError>(runTiny(cwd, { hooks: [broken] }), {
+      message: new RegExp(`hook broken failed in ${event} at step \\d: boom`),
+    })
+    const step = { onBackward: 2, onUpdate: 3, onStep: 3, onPhaseEnd: 0 }[event]
+    const name = step === 0 ? 'model_phase0' : `model_iteration${step}`
+    // What was saved at the end of the phase need not be saved again.
+    if (step > 0) t.regex(error.fix!, new RegExp(`saved .*${name}\\.torch`))
+    await runTiny(cwd, { resume: 'auto' })
+    const [got, wanted] = [losses(join(cwd, 'runs/tiny-1')), losses(join(expected, 'runs/tiny-1'))]
+    // A step that failed after its forward has moved running statistics: the step is repeated all the same.
+    if (event !== 'onBackward') for (const [at, loss] of got) t.is(loss, wanted.get(at)!, `${event} ${at}`)
+    // The step whose update was done had not been logged.
+    t.is(got.size, event === 'onUpdate' ? 7 : 8)
+  }
 })

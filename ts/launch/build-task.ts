@@ -1,4 +1,6 @@
+import type { z } from 'zod'
 import type { Config } from '../config/index.ts'
+import { gradClipSchema } from '../config/schema/training.ts'
 import { createLoader, type Loader } from '../data/index.ts'
 import { rank, worldGroup, worldSize } from '../distributed/index.ts'
 import { computeThreads, manualSeed } from '../engine/index.ts'
@@ -17,9 +19,9 @@ import {
   type ScheduleParams,
 } from '../optim/index.ts'
 import { buildPhases, type Phase } from '../train/phases.ts'
-import { precisionOf } from '../train/precision.ts'
+import { type Precision, precisionOf } from '../train/precision.ts'
 import { Task } from '../train/task.ts'
-import { Updates } from '../train/updates.ts'
+import { type UpdateOptions, Updates } from '../train/updates.ts'
 
 /** Whether images and weights are laid out channels last. */
 export const usesChannelsLast = (config: Config): boolean => config.MACHINE.MEMORY_FORMAT !== 'contiguous'
@@ -40,7 +42,7 @@ export function buildTask(config: Config): Task {
   const optimizer = buildOptimizer(config.OPTIMIZER, model)
   const rates = learningRates(config, optimizer)
   const precision = precisionOf(config.MODEL.AMP_PARAMS, 'cpu')
-  const updates = new Updates(optimizer, rates, { scaler: precision.scaled ? new GradScaler() : undefined })
+  const updates = new Updates(optimizer, rates, updateOptions(config, precision))
   return new Task({
     config,
     model,
@@ -95,6 +97,17 @@ function lossContext(config: Config, { info }: Loader): LossContext {
     crops: info.views,
     dropLast: DROP_LAST,
     labels: info.labelled,
+  }
+}
+
+function updateOptions({ OPTIMIZER, MODEL }: Config, precision: Precision): UpdateOptions {
+  const { GRAD_CLIP } = MODEL as { GRAD_CLIP?: z.input<typeof gradClipSchema> }
+  const { USE_GRAD_CLIP, MAX_NORM, NORM_TYPE } = gradClipSchema.parse(GRAD_CLIP)
+  return {
+    accumulate: OPTIMIZER.accumulate_batches,
+    clip: USE_GRAD_CLIP ? { maxNorm: MAX_NORM, normType: NORM_TYPE } : undefined,
+    clipValue: OPTIMIZER.clip_grad_value,
+    scaler: precision.scaled ? new GradScaler() : undefined,
   }
 }
 

@@ -2,6 +2,7 @@ import { noGrad, type Tensor } from '../engine/index.ts'
 import {
   type AnyOptimizer,
   clipGradNorm,
+  clipGradValue,
   GradientAccumulation,
   type GradScaler,
   type LearningRates,
@@ -10,9 +11,11 @@ import {
 /** How gradients become updates. */
 export interface UpdateOptions {
   /** Batches of one update; 1 unless given. */
-  readonly accumulate?: number
+  readonly accumulate?: number | undefined
   /** Largest common norm of all gradients, and the norm's order. */
   readonly clip?: { readonly maxNorm: number; readonly normType: number } | undefined
+  /** Largest size of any element of a gradient. */
+  readonly clipValue?: number | undefined
   /** For float16. */
   readonly scaler?: GradScaler | undefined
 }
@@ -27,6 +30,7 @@ export class Updates {
   readonly #optimizer: AnyOptimizer
   readonly #rates: LearningRates
   readonly #clip: UpdateOptions['clip']
+  readonly #clipValue: number | undefined
   /** Norm of all gradients of the last update, before clipping; undefined where nothing is clipped. */
   gradientNorm: number | undefined
   /** Updates so far in this process. */
@@ -38,6 +42,7 @@ export class Updates {
     this.#optimizer = optimizer
     this.#rates = rates
     this.#clip = options.clip
+    this.#clipValue = options.clipValue
     this.scaler = options.scaler
     this.#accumulation = new GradientAccumulation(options.accumulate)
   }
@@ -77,17 +82,24 @@ export class Updates {
 
   #update(): void {
     const { scaler } = this
-    if (this.#clip !== undefined) {
-      scaler?.unscale(this.#optimizer)
-      const parameters = this.#optimizer.groups.flatMap(({ params }) => params)
-      const { maxNorm, normType } = this.#clip
-      this.gradientNorm = clipGradNorm(parameters, maxNorm, { normType })
-    }
+    this.#clipGradients()
     if (scaler === undefined) {
       this.#optimizer.step()
       return
     }
     if (!scaler.step(this.#optimizer)) this.skipped++
     scaler.update()
+  }
+
+  /** Gradients are clipped as they are without loss scaling; elements first, then the norm. */
+  #clipGradients(): void {
+    const { scaler } = this
+    if (this.#clip === undefined && this.#clipValue === undefined) return
+    scaler?.unscale(this.#optimizer)
+    const parameters = this.#optimizer.groups.flatMap(({ params }) => params)
+    if (this.#clipValue !== undefined) clipGradValue(parameters, this.#clipValue)
+    if (this.#clip === undefined) return
+    const { maxNorm, normType } = this.#clip
+    this.gradientNorm = clipGradNorm(parameters, maxNorm, { normType })
   }
 }

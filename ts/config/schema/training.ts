@@ -52,6 +52,16 @@ export const metersSchema = openGroup(
   'meters',
 )
 
+/** `MODEL.GRAD_CLIP` (VISSL 0.1.6): how large the norm of all gradients together may be. */
+export const gradClipSchema = group(
+  {
+    USE_GRAD_CLIP: flag(false, 'scale gradients down whose common norm is above MAX_NORM'),
+    NORM_TYPE: z.number().positive().default(2).describe('order of the norm'),
+    MAX_NORM: z.number().positive().default(1).describe('largest norm'),
+  },
+  'clipping of gradients',
+)
+
 /** `TENSORBOARD_SETUP`: event files. */
 export const tensorboardSchema = group(
   {
