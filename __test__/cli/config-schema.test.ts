@@ -47,6 +47,16 @@ test('types, ranges and choices; misspelt keys are marked where the set of keys 
   t.not(nodeOf('config.LOSS').additionalProperties, false)
 })
 
+test('keys are known where VISSL 0.1.6 has them as well', (t) => {
+  const pairs = [
+    ['HOOKS.PERF_STATS.PERF_STAT_FREQUENCY', 'PERF_STAT_FREQUENCY'],
+    ['HOOKS.TENSORBOARD_SETUP.LOG_PARAMS', 'TENSORBOARD_SETUP.LOG_PARAMS'],
+    ['MODEL.TRUNK.RESNETS.DEPTH', 'MODEL.TRUNK.TRUNK_PARAMS.RESNETS.DEPTH'],
+    ['CLUSTERFIT.NUM_ITER', 'CLUSTERFIT.N_ITER'],
+  ] as const
+  for (const [moved, ours] of pairs) t.deepEqual(nodeOf(`config.${moved}`), nodeOf(`config.${ours}`), moved)
+})
+
 test("parameters of parts of one's own", (t) => {
   const mine = z.object({ t: z.number().positive().default(2).describe('temperature') })
   const node = nodeOf('config.LOSS.mine.t', configJsonSchema({ 'LOSS.mine': mine }))

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { describeKeys } from './describe.ts'
 import type { Extensions } from './known.ts'
+import { movedPath } from './relocate.ts'
 import { rootSchema } from './schema/index.ts'
 
 /** A node of a JSON Schema. */
@@ -29,7 +30,9 @@ export function configJsonSchema(
     const { $schema: _, ...part } = convert(schema)
     parent.properties = { ...parent.properties, [parts.at(-1)!]: part }
   }
-  const closed = describeKeys([], extensions).filter(({ kind, isOpen }) => kind === 'block' && !isOpen)
+  const keys = describeKeys([], extensions)
+  for (const { path } of keys) addMoved(root, path.split('.'))
+  const closed = keys.filter(({ kind, isOpen }) => kind === 'block' && !isOpen)
   for (const path of [[], ...closed.map(({ path }) => path.split('.'))]) {
     const node = nodeAt(root, path)
     if (node !== undefined) node.additionalProperties = false
@@ -61,4 +64,18 @@ function nodeAt(root: JsonSchema, path: readonly string[]): JsonSchema | undefin
   let node: JsonSchema | undefined = root
   for (const key of path) node = node?.properties?.[key]
   return node
+}
+
+/** Where VISSL 0.1.6 moved a key or a block, both places are known. */
+function addMoved(root: JsonSchema, path: readonly string[]): void {
+  const moved = movedPath(path)
+  const withItsBlock = [...movedPath(path.slice(0, -1)), path.at(-1)!]
+  if (moved.join('.') === withItsBlock.join('.')) return
+  let parent: JsonSchema = root
+  for (const key of moved.slice(0, -1)) {
+    parent.properties = { ...parent.properties }
+    parent.properties[key] ??= { type: 'object' }
+    parent = parent.properties[key]
+  }
+  parent.properties = { ...parent.properties, [moved.at(-1)!]: nodeAt(root, path)! }
 }
