@@ -95,7 +95,7 @@ test('what VISSL refuses is refused, with what to do about it', (t) => {
     if ((row.overrides.at(-1) ?? '') in refused) {
       t.truthy(error?.fix, line)
     } else if (row.compose_error !== undefined || row.infer_error !== undefined) {
-      t.true(error !== undefined && error.message !== '' && (error.fix ?? '') !== '', line)
+      t.regex(`${error?.message}\nfix: ${error?.fix ?? ''}`, /fix: ./, line)
       t.is(raw === undefined, row.compose_error !== undefined, line)
     } else {
       t.is(error, undefined, line)

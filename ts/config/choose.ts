@@ -1,6 +1,6 @@
-import { didYouMean, ExitCode, VisslError } from '../errors.ts'
-import { isGroup, listGroups, listOptions } from './locate.ts'
-import { errorOf, type Mistake } from './mistake.ts'
+import { didYouMean } from '../errors.ts'
+import { isGroup, listGroups, listOptions, shortened } from './locate.ts'
+import { type Mistake, mistakeOf } from './mistake.ts'
 import { type Override, parseOverride } from './override.ts'
 import { isTree } from './tree.ts'
 
@@ -16,11 +16,14 @@ export interface Choice {
 
 /** A command line, sorted. */
 export interface Choices {
-  readonly base: Choice
+  /** `undefined` when none is chosen, which is a mistake. */
+  readonly base: Choice | undefined
   /** In the order given. */
   readonly overlays: readonly Choice[]
   /** In the order given; they are applied after all files. */
   readonly values: readonly Override[]
+  /** Overrides that cannot be read or choose nothing; the rest is sorted all the same. */
+  readonly mistakes: readonly Mistake[]
 }
 
 /**
@@ -28,7 +31,6 @@ export interface Choices {
  * folder of a search folder. Overrides of `hydra` have no meaning here and are left out.
  *
  * @param config a base that an override `config=NAME` goes before
- * @throws VisslError with all overrides that cannot be read, and when no base is chosen
  */
 export function choose(
   overrides: readonly string[],
@@ -57,23 +59,21 @@ export function choose(
     else if (mode === 'set') base = String(value)
     else overlays.push({ group: key, option: String(value), package: place })
   }
-  if (mistakes.length > 0) throw errorOf(mistakes)
   if (base === undefined || base === '') {
-    throw new VisslError(
-      ExitCode.usage,
-      'no configuration is chosen',
-      `write  config=NAME  with one of: ${listOptions('config', dirs).join(', ')}`,
-    )
+    mistakes.push({
+      message: 'no configuration is chosen',
+      fix: `write  config=NAME  with one of: ${shortened(listOptions('config', dirs))}`,
+    })
+    return { base: undefined, overlays, values, mistakes }
   }
-  return { base: { group: 'config', option: base, package: undefined }, overlays, values }
+  return { base: { group: 'config', option: base, package: undefined }, overlays, values, mistakes }
 }
 
 function parsed(text: string, mistakes: Mistake[]): Override | undefined {
   try {
     return parseOverride(text)
   } catch (error) {
-    if (!(error instanceof VisslError)) throw error
-    mistakes.push({ message: error.message, fix: error.fix ?? '' })
+    mistakes.push(mistakeOf(error))
     return undefined
   }
 }

@@ -2,7 +2,7 @@ import { applyOverride } from './apply.ts'
 import { type Choice, choose } from './choose.ts'
 import { defaultTree, type Extensions } from './known.ts'
 import { defaultConfigDirs, type LocatedFile, loadOption } from './locate.ts'
-import { errorOf } from './mistake.ts'
+import { errorOf, mistakeOf } from './mistake.ts'
 import { describeOrigin, Origins, originOf } from './origins.ts'
 import { relationMistakes } from './relations.ts'
 import { isMoved, movedPath, relocated } from './relocate.ts'
@@ -75,17 +75,30 @@ export function composeConfig(request: ComposeRequest): ComposedConfig {
  */
 export function composeTree(request: ComposeRequest): Composition {
   const { cwd, extensions = {}, configDirs = defaultConfigDirs(cwd) } = request
-  const { base, overlays, values } = choose(request.overrides ?? [], request.config, configDirs)
+  const choices = choose(request.overrides ?? [], request.config, configDirs)
+  const mistakes = [...choices.mistakes]
+  const load = ({ group, option, package: place }: Choice): LocatedFile[] => {
+    try {
+      return [loadOption(group, option, configDirs, cwd, place)]
+    } catch (error) {
+      mistakes.push(mistakeOf(error))
+      return []
+    }
+  }
+  const { base, overlays, values } = choices
+  const [baseFile] = base === undefined ? [] : load(base)
+  const overlayFiles = overlays.flatMap(load)
+  if (base === undefined || baseFile === undefined || overlayFiles.length < overlays.length)
+    throw errorOf(mistakes)
+
   const tree = defaultTree(extensions)
-  const composing: Composing = { tree, origins: new Origins(tree), warnings: [], files: new Map() }
-  const load = ({ group, option, package: place }: Choice): LocatedFile =>
-    loadOption(group, option, configDirs, cwd, place)
-  const baseFile = load(base)
-  for (const file of [baseFile, ...overlays.map(load)]) mergeFile(composing, file, extensions)
-  const { origins } = composing
-  const mistakes = values
-    .map((override) => applyOverride(tree, origins, override, extensions))
-    .filter((mistake) => mistake !== undefined)
+  const origins = new Origins(tree)
+  const composing: Composing = { tree, origins, warnings: [], files: new Map() }
+  for (const file of [baseFile, ...overlayFiles]) mergeFile(composing, file, extensions)
+  for (const override of values) {
+    const mistake = applyOverride(tree, origins, override, extensions)
+    if (mistake !== undefined) mistakes.push(mistake)
+  }
   const checked = check(tree, origins, composing.files, extensions)
   if (mistakes.length > 0) throw errorOf([...mistakes, ...(checked.ok ? [] : checked.mistakes)])
   return {

@@ -129,10 +129,15 @@ function missing(group: string, name: string, dirs: readonly string[]): VisslErr
   return new VisslError(
     ExitCode.usage,
     `there is no configuration ${group}=${name}${hint}`,
-    choices.length === 0
-      ? `no folder ${group} in ${dirs.join(', ')}`
-      : `available: ${choices.slice(0, 40).join(', ')}${choices.length > 40 ? ` and ${choices.length - 40} more` : ''}`,
+    choices.length === 0 ? `no folder ${group} in ${dirs.join(', ')}` : `available: ${shortened(choices)}`,
   )
+}
+
+/** A list that fits a screen; names that are not in folders come first. */
+export function shortened(names: readonly string[]): string {
+  const depth = (name: string): number => name.split('/').length
+  const sorted = [...names].sort((a, b) => depth(a) - depth(b))
+  return `${sorted.slice(0, 40).join(', ')}${names.length > 40 ? ` and ${names.length - 40} more` : ''}`
 }
 
 function closest(name: string, options: readonly string[]): string[] {

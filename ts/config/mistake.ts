@@ -18,3 +18,9 @@ export function errorOf(mistakes: readonly Mistake[]): VisslError {
 function indent(text: string): string {
   return text.replaceAll('\n', '\n    ')
 }
+
+/** A VisslError as a mistake among others; anything else is thrown on. */
+export function mistakeOf(error: unknown): Mistake {
+  if (!(error instanceof VisslError)) throw error
+  return { message: error.message, fix: error.fix ?? '' }
+}

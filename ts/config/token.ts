@@ -93,6 +93,11 @@ export function tokenize(text: string): Token[] {
 
 function unreadable(text: string, at: number): ValueError {
   const char = String.fromCodePoint(text.codePointAt(at)!)
-  if (char === "'" || char === '"') return new ValueError(`a closing ${char} is missing`, at)
+  if (char === "'" || char === '"')
+    return new ValueError(
+      `a closing ${char} is missing`,
+      at,
+      `close it, or write  \\${char}  for the character itself within quotes`,
+    )
   return new ValueError(`unexpected ${JSON.stringify(char)}; put text with such characters in quotes`, at)
 }

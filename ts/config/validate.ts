@@ -1,9 +1,10 @@
-import type { z } from 'zod'
-import { describeType, describeValue, type Extensions, schemaAt } from './known.ts'
+import { z } from 'zod'
+import { didYouMean } from '../errors.ts'
+import { describeType, describeValue, type Extensions, schemaAt, unwrap } from './known.ts'
 import type { Mistake } from './mistake.ts'
 import { describeOrigin, type Origin, originOf } from './origins.ts'
 import { type RootConfig, rootSchema } from './schema/index.ts'
-import { getAt, type Tree } from './tree.ts'
+import { getAt, type Tree, type Value } from './tree.ts'
 import { showLine, type YamlFile } from './yaml.ts'
 
 /** A checked tree, or what is wrong with it. */
@@ -55,7 +56,36 @@ function explain(
   const shown =
     origin.kind === 'file' && file !== undefined ? `\n${showLine(file.text, origin.line, origin.column)}` : ''
   return {
-    message: `${describeOrigin(origin)}  ${key}: ${detail}${shown}`,
-    fix: issue.code === 'custom' ? issue.message : `give ${key} ${describeType(schema)}`,
+    message: `${placeOf(origin, key)}  ${key}: ${detail}${shown}`,
+    fix: issue.code === 'custom' ? issue.message : fixFor(key, getAt(tree, path), schema),
   }
+}
+
+/** Where a value is from; an override that has the key itself in it is not repeated. */
+function placeOf(origin: Origin, key: string): string {
+  return origin.kind === 'override' && origin.text.replace(/^\+*/, '').startsWith(`${key}=`)
+    ? 'command line'
+    : describeOrigin(origin)
+}
+
+const YES: Readonly<Record<string, boolean>> = {
+  yes: true,
+  on: true,
+  y: true,
+  no: false,
+  off: false,
+  n: false,
+}
+
+function fixFor(key: string, value: Value | undefined, schema: z.ZodType | 'free' | undefined): string {
+  const inner = schema === undefined || schema === 'free' ? undefined : unwrap(schema)
+  if (typeof value === 'string' && inner instanceof z.ZodEnum) {
+    const near = didYouMean(value, inner.options.map(String))
+    if (near.length > 0) return `did you mean  ${near.map((name) => `${key}=${name}`).join('  or  ')} ?`
+  }
+  if (typeof value === 'string' && inner instanceof z.ZodBoolean) {
+    const meant = YES[value.toLowerCase()]
+    if (meant !== undefined) return `write  ${key}=${meant}`
+  }
+  return `give ${key} ${describeType(schema)}`
 }

@@ -68,7 +68,8 @@ class Parser {
     const rest = this.#tokens[this.#next]
     if (rest === undefined) return value
     if (rest.type === 'comma') {
-      throw new ValueError('several values; write a list as [a,b], or put the text in quotes', rest.at)
+      const text = this.#tokens.map((token) => token.text).join('')
+      throw new ValueError('several values', rest.at, `write the list  [${text}]  or the text  '${text}'`)
     }
     throw this.#unexpected()
   }
@@ -148,7 +149,11 @@ class Parser {
 
   #expect(type: TokenType, wanted: string): Token {
     if (this.#is(type)) return this.#take()
-    throw new ValueError(`expected ${wanted}`, this.#at())
+    throw new ValueError(
+      `expected ${wanted}`,
+      this.#at(),
+      'close every bracket; put text with brackets in quotes',
+    )
   }
 
   #at(): number {

@@ -108,6 +108,7 @@ export function parseYaml(text: string, name: string): YamlFile {
       throw new VisslError(
         ExitCode.usage,
         `${name}: a configuration file holds a map, this one holds ${Array.isArray(value) ? 'a list' : 'a single value'}`,
+        'give the keys of a run below  config:',
       )
     }
   }
@@ -158,6 +159,11 @@ function explained(message: string, text: string, offset: number): string {
   const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset + 1)
   if (/^\s*\t/.test(line)) return 'a tab in the indentation; YAML is indented with spaces'
   if (message === 'Map keys must be unique') return 'the key is given twice'
+  if (message.startsWith('Missing closing'))
+    return `a closing ${message.includes("'") ? "'" : '"'} is missing`
+  if (message.startsWith('Flow ')) {
+    return `a ${/end with an? (.)/.exec(message)?.[1] ?? 'bracket'} is missing, or lines within brackets are not indented`
+  }
   return message
 }
 
