@@ -211,7 +211,7 @@ test('missing data and wrong blocks say what and where', (t) => {
   const cases: [Partial<DataSplit>, RegExp, ExitCode][] = [
     [
       folderSplit('/no/such/folder'),
-      /DATA\.TRAIN: data folder \/no\/such\/folder: does not exist/,
+      /DATA\.TRAIN\.DATA_PATHS\[0\] is \/no\/such\/folder, which does not exist/,
       ExitCode.data,
     ],
     [folderSplit(empty.path), /holds no image/, ExitCode.data],

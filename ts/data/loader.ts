@@ -1,6 +1,6 @@
 import { ExitCode, VisslError } from '../errors.ts'
 import { TrainingBatch } from './batch.ts'
-import { collatorOf, type DataSplit, labelType, type SplitName, sourceSpec } from './dataset.ts'
+import { collatorOf, type DataSplit, labelType, type SplitName } from './dataset.ts'
 import {
   addon,
   type DataInfo,
@@ -9,6 +9,7 @@ import {
   type FailedImage,
   type NativeLoader,
 } from './native.ts'
+import { resolveData } from './sources/resolve.ts'
 
 export interface LoaderOptions {
   /** The `DATA.TRAIN` or `DATA.TEST` block. */
@@ -123,11 +124,14 @@ export class Loader {
  */
 export function createLoader(options: LoaderOptions): Loader {
   const { split, splitName = 'TRAIN', channels = 3, worldSize = 1 } = options
-  const source = sourceSpec({ split, splitName, channels })
-  if (source.type === 'shapes' && options.shapesSize !== undefined) source.size = options.shapesSize
+  const { sources, labels } = resolveData({ split, splitName, channels })
+  for (const source of sources) {
+    if (source.type === 'shapes' && options.shapesSize !== undefined) source.size = options.shapesSize
+  }
   const shuffle = split.USE_STATEFUL_DISTRIBUTED_SAMPLER === true ? 'stateful' : 'distributed'
   const spec = {
-    sources: [source],
+    sources,
+    ...(labels.length > 0 && { labels }),
     transforms: split.TRANSFORMS,
     collate: collatorOf(split, splitName),
     label_type: labelType(split, splitName),
