@@ -217,15 +217,15 @@ test('missing data and wrong blocks say what and where', (t) => {
     [folderSplit(empty.path), /holds no image/, ExitCode.data],
     [
       { ...folderSplit(''), DATASET_NAMES: ['imagenet1k_folder'] },
-      /DATA_PATHS is empty.*imagenet1k_folder/,
-      ExitCode.usage,
+      /"imagenet1k_folder", train.* is the placeholder/,
+      ExitCode.data,
     ],
     [
       { DATA_SOURCES: ['disk_foldr'] },
       /no data source named "disk_foldr"; did you mean disk_folder/,
       ExitCode.usage,
     ],
-    [{ DATA_SOURCES: [] }, /DATA_SOURCES has 0 entries/, ExitCode.usage],
+    [{ DATA_SOURCES: [] }, /DATA_SOURCES is empty/, ExitCode.usage],
     [{ LABEL_SOURCES: ['disk_folder'] }, /LABEL_SOURCES/, ExitCode.usage],
     [
       { COLLATE_FUNCTION: 'simclr_colator' },
