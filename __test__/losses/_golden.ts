@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { scope, type Tensor, tensor } from '../../ts/engine/index.ts'
+import { computeThreads, scope, type Tensor, tensor } from '../../ts/engine/index.ts'
 import { buildLoss, type Loss } from '../../ts/losses/index.ts'
 import { load, type NpyArray, readNpz } from '../nn/npz.ts'
 import { flat } from '../nn/numbers.ts'
+
+// Tensors here are small: waking other threads costs more than they give.
+computeThreads(1)
 
 /** A case of golden/losses/cases.json. */
 export interface Row {

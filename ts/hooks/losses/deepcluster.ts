@@ -61,7 +61,7 @@ export class ClusterMemoryHook extends Hook {
   override onPhaseStart(task: Task): void {
     if (!task.train) return
     const done = task.iteration - task.trainPhaseIdx * (task.trainLoader?.batches ?? 0)
-    if (done > 0) this.#loss.position = done * task.config.DATA.TRAIN.BATCHSIZE_PER_REPLICA
+    if (done > 0) this.#loss.position = done * this.#loss.params.BATCHSIZE_PER_REPLICA
     else this.#loss.cluster()
   }
 }

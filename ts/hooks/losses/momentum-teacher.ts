@@ -57,7 +57,8 @@ export class DinoHook extends Hook {
   }
 
   override onStart(task: Task): void {
-    if (this.#loss.params.normalize_last_layer) normalizePrototypes(task.model)
+    const isNewRun = task.iteration === 0
+    if (isNewRun && this.#loss.params.normalize_last_layer) normalizePrototypes(task.model)
     provideTeacher(task, this.#loss, options(task, false))
   }
 
