@@ -1,4 +1,5 @@
 import test from 'ava'
+import { optimizerParams } from '../../ts/config/schema/optimizers.ts'
 import { computeThreads, ops, Parameter, scope, stats, type Tensor, tensor } from '../../ts/engine/index.ts'
 import { ExitCode, VisslError } from '../../ts/errors.ts'
 import { Linear } from '../../ts/nn/index.ts'
@@ -68,6 +69,11 @@ for (const config of configs) {
     })
   })
 }
+
+test('every optimizer has its parameters in the schema, and every schema an optimizer', (t) => {
+  t.deepEqual(optimizers.names().sort(), Object.keys(optimizerParams).sort())
+  for (const [name, params] of Object.entries(optimizerParams)) t.is(optimizers.get(name).params, params)
+})
 
 test('the state of another optimizer, or of another shape, is refused', (t) => {
   scope(() => {

@@ -20,6 +20,7 @@ import {
   larcParams,
   larsParams,
   nadamParams,
+  optimizerParams,
   paramGroupParams,
   rmspropParams,
   sgdParams,
@@ -102,8 +103,8 @@ const { alpha, centered } = rmspropParams.shape
 const { lr_decay, initial_accumulator_value } = adagradParams.shape
 const { trust_coefficient, skip_vectors } = larsParams.shape
 
-/** Parameters of optimizers other than SGD; each has a default of its own. */
-const optimizerParameters = {
+/** Parameters of optimizers other than SGD; each optimizer has defaults of its own. */
+const otherParameters = {
   betas: betas.describe('of Adam and its kin: share kept of the running means of gradient and its square'),
   eps: eps.describe('added to denominators; the default depends on the optimizer'),
   amsgrad: amsgrad.describe('adam and adamw: divide by the largest second moment so far'),
@@ -121,10 +122,7 @@ const optimizerParameters = {
 /** `OPTIMIZER`: the rule of updates and its schedules. */
 export const optimizerSchema = openGroup(
   {
-    name: text(
-      'sgd',
-      'name of an optimizer: sgd, lars, adam, adamw, adamax, nadam, radam, rmsprop, rmsprop_tf, adagrad, adadelta, zero',
-    ),
+    name: text('sgd', `name of an optimizer: ${Object.keys(optimizerParams).join(', ')}, zero`),
     use_larc: flag(false, 'adapt the rate of each layer (LARC)'),
     larc_config: group(larcParams.shape, 'LARC'),
     weight_decay: nonNegative(0.0001, 'L2 penalty'),
@@ -155,7 +153,7 @@ export const optimizerSchema = openGroup(
       regularize_trunk_bias: groupKeys.regularize_trunk_bias,
       non_regularized_parameters: groupKeys.non_regularized_parameters,
       construct_single_param_group_only: groupKeys.construct_single_param_group_only,
-      ...optimizerParameters,
+      ...otherParameters,
     }),
     head_optimizer_params: group(
       {

@@ -115,3 +115,19 @@ export const paramGroupParams = z.object({
     })
     .prefault({}),
 })
+
+/** Parameters of every optimizer by its name in `OPTIMIZER.name`; `zero` is beside them, around another one. */
+export const optimizerParams = {
+  sgd: sgdParams,
+  lars: larsParams,
+  adam: adamParams,
+  adamw: adamParams,
+  adamw_mt: adamParams,
+  adamax: adamaxParams,
+  nadam: nadamParams,
+  radam: radamParams,
+  rmsprop: rmspropParams,
+  rmsprop_tf: rmspropParams,
+  adagrad: adagradParams,
+  adadelta: adadeltaParams,
+} as const
