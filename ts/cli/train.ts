@@ -59,7 +59,7 @@ export const train: Command = {
     const plugins = (args.options.get('plugin') ?? []).map((file) => pluginOf(file, cwd))
     const resume = lastValue(args, 'resume')
     const { composeConfig } = await import('../config/index.ts')
-    const { config, origins, configName, warnings } = composeConfig({
+    const { config, root, origins, configName, warnings } = composeConfig({
       config: folder === undefined ? undefined : 'folder',
       overrides: args.overrides.map((override) => withLocalFile(override, cwd)),
       cwd,
@@ -74,11 +74,11 @@ export const train: Command = {
         LABEL_SOURCES: [],
       })
     }
-    const [{ runTraining }, { runName }] = await Promise.all([
-      import('../launch/run.ts'),
+    const [{ runEngine }, { runName }] = await Promise.all([
+      import('../launch/engines.ts'),
       import('../launch/reproducible.ts'),
     ])
-    return runTraining({
+    return runEngine(root.engine_name, {
       config,
       origins,
       folder,

@@ -2,11 +2,8 @@ import { basename, dirname, resolve } from 'node:path'
 import type { Config } from '../config/index.ts'
 import { TRAIN_CONFIG } from '../logging/index.ts'
 
-/**
- * A configuration that trains the same run from any working folder: paths are absolute, and the run's folder is left
- * to be chosen anew.
- */
-export function reproducible(config: Config, cwd: string): Config {
+/** A copy whose paths of data, labels and weights hold from any working folder. */
+export function withAbsolutePaths(config: Config, cwd: string): Config {
   const copy = structuredClone(config)
   for (const split of [copy.DATA.TRAIN, copy.DATA.TEST]) {
     split.DATA_PATHS = split.DATA_PATHS.map((path) => absolute(path, cwd))
@@ -14,6 +11,12 @@ export function reproducible(config: Config, cwd: string): Config {
   }
   const weights = copy.MODEL.WEIGHTS_INIT
   weights.PARAMS_FILE = absolute(weights.PARAMS_FILE, cwd)
+  return copy
+}
+
+/** A configuration that trains the same run again: paths are absolute, and the run's folder is chosen anew. */
+export function reproducible(config: Config, cwd: string): Config {
+  const copy = withAbsolutePaths(config, cwd)
   copy.CHECKPOINT.DIR = '.'
   return copy
 }

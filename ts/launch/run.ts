@@ -1,6 +1,6 @@
 import { describeWeights, initWeights } from '../checkpoint/init-weights.ts'
 import { restoreState } from '../checkpoint/training-state.ts'
-import { type Config, inferConfig, type Origins, originOf } from '../config/index.ts'
+import { type Config, type Origins, originOf } from '../config/index.ts'
 import { libtorchVersion } from '../engine/index.ts'
 import { ExitCode } from '../errors.ts'
 import { ProfileHook } from '../hooks/profile.ts'
@@ -19,11 +19,8 @@ import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 import { runPhases } from '../train/trainer.ts'
 import { buildTask } from './build-task.ts'
-import { checkParts } from './check-parts.ts'
-import { provideDatasets } from './datasets.ts'
-import { fitFolder } from './folder.ts'
 import { assembleHooks } from './hooks.ts'
-import { fitMachine, requireWorld } from './machine.ts'
+import { prepare } from './prepare.ts'
 import { describeTask, isDirChosen, mainLoader, reportEnd } from './report.ts'
 import { reproducible } from './reproducible.ts'
 import { placeRun, type RunPlace } from './resume.ts'
@@ -60,7 +57,7 @@ export interface TrainingRequest {
  * @throws VisslError for everything a user can mend; `Stopped` after a signal
  */
 export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
-  const { output, cwd, folder, origins, commandLine, name } = request
+  const { output, cwd, origins, commandLine, name } = request
   const screen = new ConsoleLog(output)
   const say = (message: string) => screen.info(message)
   output.write(`${styleFor(output).bold(commandLine.join(' '))}\n`)
@@ -68,13 +65,7 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
   let task: Task | undefined
   let place: RunPlace | undefined
   try {
-    checkParts(request.config)
-    const here = fitMachine(request.config, request.fitMachine === true, say)
-    requireWorld(here)
-    const fitted = folder === undefined ? here : await fitFolder(here, origins, say)
-    signals.throwIfStopped()
-    const config = await provideDatasets(inferConfig(fitted, { origins }), say, signals.signal)
-    signals.throwIfStopped()
+    const { fitted, config } = await prepare(request, say, signals)
     task = buildTask(config)
     describeTask(task, screen)
     if (request.dryRun) {

@@ -62,6 +62,15 @@ export const gradClipSchema = group(
   'clipping of gradients',
 )
 
+/** `EXTRACT_FEATURES` (VISSL 0.1.6): where extracted features go. */
+export const extractFeaturesSchema = group(
+  {
+    OUTPUT_DIR: text('', "folder of the features; empty: the run's"),
+    CHUNK_THRESHOLD: z.int().min(0).default(0).describe('numbers of a chunk; 0: one file for a split'),
+  },
+  'extraction of features',
+)
+
 /** `TENSORBOARD_SETUP`: event files. */
 export const tensorboardSchema = group(
   {

@@ -1,0 +1,38 @@
+import { type Config, inferConfig } from '../config/index.ts'
+import { checkParts } from './check-parts.ts'
+import { provideDatasets } from './datasets.ts'
+import { fitFolder } from './folder.ts'
+import { fitMachine, requireWorld } from './machine.ts'
+import { withAbsolutePaths } from './reproducible.ts'
+import type { TrainingRequest } from './run.ts'
+import type { StopSignals } from './signals.ts'
+
+/** A configuration that this machine can run. */
+export interface Prepared {
+  /** As given, fitted to the machine and the folder; nothing inferred. */
+  readonly fitted: Config
+  /** With everything inferred and the paths of known data sets filled in. */
+  readonly config: Config
+}
+
+/**
+ * Checks the names of parts, fits the configuration to machine and folder, infers what follows from it and fetches the
+ * data sets that are known by name, in this order: what can be found wrong without data is.
+ *
+ * @param say told what was chosen
+ * @throws VisslError for what does not fit; Stopped after a signal
+ */
+export async function prepare(
+  { config, origins, folder, fitMachine: fit, cwd }: TrainingRequest,
+  say: (message: string) => void,
+  signals: StopSignals,
+): Promise<Prepared> {
+  checkParts(config)
+  const here = fitMachine(withAbsolutePaths(config, cwd), fit === true, say)
+  requireWorld(here)
+  const fitted = folder === undefined ? here : await fitFolder(here, origins, say)
+  signals.throwIfStopped()
+  const ready = await provideDatasets(inferConfig(fitted, { origins }), say, signals.signal)
+  signals.throwIfStopped()
+  return { fitted, config: ready }
+}
