@@ -24,6 +24,11 @@ export function host<T = HostAddon>(): T {
   return addon as T
 }
 
+/** @throws VisslError when the addon that needs no libtorch does not load */
+export function requireHost(): void {
+  host()
+}
+
 /** Requires a native addon. @throws VisslError that says how to build it */
 export function loadAddon<T>(path: string): T {
   if (!existsSync(path)) {

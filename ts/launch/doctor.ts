@@ -53,8 +53,8 @@ export function checkNode(version: string): Finding {
 async function checkHostAddon(): Promise<Finding> {
   const what = `native core ${packageVersion()}`
   try {
-    const { host } = await import('../engine/host.ts')
-    host()
+    const { requireHost } = await import('../engine/index.ts')
+    requireHost()
     return { state: 'ok', what, detail: `${platform()}-${arch()}` }
   } catch (error) {
     return failure(what, error, 'npm run setup')
@@ -65,9 +65,8 @@ async function checkLibtorch(): Promise<Finding[]> {
   const found: Finding[] = []
   const driver = nvidiaDriver()
   try {
-    const { libtorchRecord } = await import('../engine/libtorch.ts')
+    const { cudaDeviceCount, libtorchRecord, libtorchVersion } = await import('../engine/index.ts')
     const { version, preload } = libtorchRecord()
-    const { cudaDeviceCount, libtorchVersion } = await import('../engine/index.ts')
     const built = libtorchVersion()
     const folder = dirname(preload.at(-1) ?? '')
     found.push({ state: 'ok', what: `libtorch ${version}`, detail: `built with ${built}, in ${folder}` })
@@ -132,7 +131,7 @@ function memoryLimit(): number | undefined {
 }
 
 async function checkPrecision(): Promise<Finding[]> {
-  const { slowAutocast } = await import('../engine/autocast.ts')
+  const { slowAutocast } = await import('../engine/index.ts')
   const reason = slowAutocast('bfloat16')
   if (reason === undefined)
     return [{ state: 'ok', what: 'bfloat16', detail: 'this processor has instructions for it' }]
