@@ -19,11 +19,17 @@ interface Change {
  *
  * @param fit whether to change what does not fit (one process on the CPU, batches of 16)
  * @param say told what was changed
+ * @param gpus usable GPUs of this machine
  * @returns the configuration, changed where `fit` asks for it
  * @throws VisslError (usage) that gives the overrides, when something does not fit and `fit` is false
  */
-export function fitMachine(config: Config, fit: boolean, say: (message: string) => void): Config {
-  if (config.MACHINE.DEVICE === 'cpu' || cudaDeviceCount() > 0) return config
+export function fitMachine(
+  config: Config,
+  fit: boolean,
+  say: (message: string) => void,
+  gpus = cudaDeviceCount(),
+): Config {
+  if (config.MACHINE.DEVICE === 'cpu' || gpus > 0) return config
   const changes = cpuChanges(config)
   const overrides = changes.map(({ override }) => override).join(' ')
   if (!fit) {
