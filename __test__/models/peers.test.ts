@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import test from 'ava'
-import { noGrad, scope, tensor } from '../../ts/engine/index.ts'
+import { computeThreads, noGrad, scope, tensor } from '../../ts/engine/index.ts'
 import { buildTrunk, modelParams, type Trunk } from '../../ts/models/index.ts'
 import { hashFill, hashInput, hashValues } from '../nn/hash-fill.ts'
 import { distance, flat } from '../nn/numbers.ts'
+
+// Other test files run beside this one.
+computeThreads(1)
 
 interface Pass {
   /** First 64 features of each image. */
@@ -18,8 +21,8 @@ interface Row {
   name: string
   input: number[]
   shapes: number[][]
-  eval: Pass
-  train: Pass
+  eval?: Pass
+  train?: Pass
 }
 
 const golden = new URL('../golden/models/peers.json.gz', import.meta.url)
@@ -35,7 +38,6 @@ const EFFICIENTNET = { model_version: 'B0', drop_connect_rate: 0 }
 const settings: Readonly<Record<string, [trunk: string, section: string, params: object, feature?: string]>> =
   {
     resnet18: ['resnet', 'RESNETS', { DEPTH: 18 }],
-    resnet34: ['resnet', 'RESNETS', { DEPTH: 34 }],
     resnet50: ['resnet', 'RESNETS', { DEPTH: 50 }],
     wide_resnet50_2: ['resnet', 'RESNETS', { DEPTH: 50, WIDTH_PER_GROUP: 128 }],
     resnext50_32x4d: ['resnet', 'RESNETS', { DEPTH: 50, GROUPS: 32, WIDTH_PER_GROUP: 4 }],
@@ -61,24 +63,28 @@ for (const row of networks) {
     )
     hashFill(trunk)
     for (const mode of ['eval', 'train'] as const) {
+      const expected = row[mode]
+      if (expected === undefined) continue
       trunk.train(mode === 'train')
       for (const parameter of trunk.parameters()) parameter.grad = null
       scope(() => {
         const [output] = trunk.call(hashInput(row.input), features)
-        t.true(distance(flat(output!.narrow(1, 0, 64)), row[mode].output) < 1e-4, `${mode}: output`)
+        t.true(distance(flat(output!.narrow(1, 0, 64)), expected.output) < 1e-4, `${mode}: output`)
         const weights = hashValues(output!.numel, 77)
         output!
           .mul(tensor(new Float32Array(weights), { shape: output!.shape }))
           .sum()
           .backward()
         const gradients = trunk.parameters().map((parameter) => parameter.grad!)
+        const { norms } = expected
+        // Gradients that are zero but for rounding, of offsets before batch normalisation, need a floor.
+        const floor = 1e-6 * Math.max(...norms)
         for (const [i, gradient] of gradients.entries()) {
-          const norm = Math.hypot(...flat(gradient.norm()))
-          const expected = row[mode].norms[i]!
-          t.true(Math.abs(norm - expected) < 1e-3 * expected + 1e-6, `${mode}: ${i} ${norm} ${expected}`)
+          const norm = Number(gradient.norm().item())
+          t.true(Math.abs(norm - norms[i]!) < 1e-3 * norms[i]! + floor, `${mode}: ${i} ${norm} ${norms[i]}`)
         }
         const first = flat(gradients[0]!).slice(0, 256)
-        t.true(distance(first, row[mode].gradient) < 1e-3, `${mode}: gradient`)
+        t.true(distance(first, expected.gradient) < 1e-3, `${mode}: gradient`)
       })
     }
     trunk.free()

@@ -1,9 +1,12 @@
 import test from 'ava'
-import { noGrad, scope } from '../../ts/engine/index.ts'
+import { computeThreads, noGrad, scope } from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
 import { type ModelInput, SslModel } from '../../ts/models/index.ts'
 import { hashFill, hashInput } from '../nn/hash-fill.ts'
 import { mismatch, rowsOf, type Stat } from './statistics.ts'
+
+// Other test files run beside this one.
+computeThreads(1)
 
 interface Row {
   case: string

@@ -17,20 +17,22 @@ export function hashValues(count: number, j: number): Float64Array {
   return values
 }
 
+/** What the goldens fill an entry with: a · v, or a · |v|, + b. */
+function rule(name: string, shape: readonly number[], numel: number): [a: number, b: number, abs: boolean] {
+  if (name.endsWith('running_mean')) return [0.1, 0, false]
+  if (name.endsWith('running_var')) return [0.5, 1, true]
+  if (shape.length >= 2) return [Math.sqrt(6 / (numel / shape[0]!)), 0, false]
+  return name.endsWith('weight') ? [0.1, 1, false] : [0.1, 0, false]
+}
+
 /** Fills every entry of a module's state as the goldens have it. */
 export function hashFill(module: Module): void {
   for (const [j, [name, value]] of Object.entries(module.stateDict()).entries()) {
     if (value.dtype !== 'float32') continue
     const { shape, numel } = value
-    const scale = shape.length >= 2 ? Math.sqrt(6 / (numel / shape[0]!)) : 0.1
-    const values = hashValues(numel, j)
-    const filled = values.map((v) => {
-      if (name.endsWith('running_var')) return 1 + 0.5 * Math.abs(v)
-      if (name.endsWith('running_mean') || shape.length >= 2 || !name.endsWith('weight')) return scale * v
-      return 1 + 0.1 * v
-    })
-    using source = tensor(new Float32Array(filled), { shape })
-    noGrad(() => value.copy_(source))
+    const [a, b, abs] = rule(name, shape, numel)
+    using source = tensor(hashValues(numel, j), { shape })
+    noGrad(() => value.copy_((abs ? source.abs_() : source).mul_(a).add_(b)))
   }
 }
 

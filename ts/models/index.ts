@@ -15,6 +15,8 @@ export { HeadChain } from './heads/chain.ts'
 export { Mlp, type MlpParams } from './heads/mlp.ts'
 export { buildHeads, buildTrunk, type ModelBatch, type SplitState, SslModel } from './model.ts'
 export { type ModelInput, type ModelParams, modelParams } from './params.ts'
+export { type Preset, presets } from './presets.ts'
+export { type InputShapes, type LayerTrace, type ModelTrace, type TraceOptions, traceModel } from './trace.ts'
 export {
   type FeatureBlock,
   type FeaturePlan,

@@ -9,7 +9,8 @@ import {
   withoutDefaults,
 } from './trunks.ts'
 
-const head = z.tuple([z.string(), z.record(z.string(), z.unknown())])
+// VISSL looks at two elements, and has configurations with more.
+const head = z.tuple([z.string(), z.record(z.string(), z.unknown())], z.unknown())
 
 /** `MODEL`: trunk, heads and how they are run. */
 export const modelSchema = group(

@@ -48,7 +48,7 @@ const FEATURES = {
   flatten: 'flatten',
 } as const
 
-const resnetParams = z.strictObject(resnetShape)
+const resnetParams = z.object(resnetShape)
 
 /** Parameters of {@link ResNet}. */
 export type ResNetParams = z.output<typeof resnetParams>

@@ -7,7 +7,7 @@ import { type FeatureBlock, Trunk, trunks } from '../trunk.ts'
 import { type ImageSettings, requireInput } from './input.ts'
 import { TransformerBlock } from './transformer-block.ts'
 
-const visionTransformerParams = z.strictObject(visionTransformerShape)
+const visionTransformerParams = z.object(visionTransformerShape)
 
 /** Parameters of {@link VisionTransformer}. */
 export type VisionTransformerParams = z.output<typeof visionTransformerParams>
