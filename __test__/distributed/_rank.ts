@@ -1,8 +1,30 @@
 // One process of a group, started by c10d.test.ts: runs the job that its argument names and sends what came out.
-import { alone, joinGroup, type ProcessGroup, rankEnvironment } from '../../ts/distributed/index.ts'
+import {
+  alone,
+  averageGradients,
+  broadcastText,
+  joinGroup,
+  largestOf,
+  type ProcessGroup,
+  rankEnvironment,
+} from '../../ts/distributed/index.ts'
 import { noGrad, ops, Parameter, type Tensor, tensor } from '../../ts/engine/index.ts'
 
 const values = (t: Tensor): number[] => t.detach().reshape([-1]).toArray() as number[]
+
+/** Two layers, the second unused in odd processes; their gradients by either way of averaging. */
+function gradients(group: ProcessGroup, overlapped: boolean): number[] {
+  const weights = [1, 2].map((value) => new Parameter(tensor([value, -value], { dtype: 'float32' })))
+  const used = overlapped ? weights : weights.slice(0, 2 - (group.rank % 2))
+  const averaging = averageGradients(group, weights, { overlapped, bucketMiB: 1e-6 })
+  averaging?.before()
+  used
+    .map((weight) => weight.mul(group.rank + 1).sum())
+    .reduce((sum, part) => sum.add(part))
+    .backward()
+  averaging?.after()
+  return weights.flatMap((weight) => values(weight.grad!))
+}
 
 const jobs: Record<string, (group: ProcessGroup) => unknown> = {
   collectives(group) {
@@ -44,6 +66,14 @@ const jobs: Record<string, (group: ProcessGroup) => unknown> = {
     }
     return { losses, weight: values(weight) }
   },
+
+  averaging: (group) => [gradients(group, true), gradients(group, false)],
+
+  agreement: (group) => ({
+    text: broadcastText(group, group.rank === 1 ? 'runs/ключ-1' : 'mine', 1),
+    empty: broadcastText(group, group.rank === 0 ? '' : 'mine'),
+    largest: largestOf(group, group.rank === 0 ? 130 : 0),
+  }),
 
   split(group) {
     const half = group.split([

@@ -76,6 +76,22 @@ test('two processes train as one on the joined batch', async (t) => {
   t.true(one!.losses[4]! < one!.losses[0]!)
 })
 
+test('gradients are averaged while backward runs or after it, where a process lacks some too', async (t) => {
+  const place = { MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) }
+  for (const [overlapped, after] of await ranks<number[][]>(2, 'averaging', place)) {
+    t.deepEqual(overlapped, [1.5, 1.5, 1.5, 1.5])
+    // The second process has no gradient of the second weight: (1 + 0) / 2.
+    t.deepEqual(after, [1.5, 1.5, 0.5, 0.5])
+  }
+})
+
+test('processes agree', async (t) => {
+  const place = { MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) }
+  for (const result of await ranks<object>(2, 'agreement', place)) {
+    t.deepEqual(result, { text: 'runs/ключ-1', empty: '', largest: 130 })
+  }
+})
+
 test('a group splits into groups', async (t) => {
   const place = { MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) }
   const results = await ranks<object>(4, 'split', place)

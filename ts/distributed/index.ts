@@ -1,9 +1,13 @@
 import type { Tensor } from '../engine/index.ts'
 import { alone, type ProcessGroup, type Reduction } from './process-group.ts'
 
+export { largestOf } from './agreement.ts'
 export { type JoinOptions, joinGroup, type Rendezvous } from './c10d-group.ts'
 export { type RankEnvironment, rankEnvironment, slurmNode } from './environment.ts'
+export { averageGradients, type GradientAveraging } from './gradient-averaging.ts'
 export { alone, type ProcessGroup, type Reduction } from './process-group.ts'
+
+export { broadcastText } from './text.ts'
 
 let world: ProcessGroup = alone
 
