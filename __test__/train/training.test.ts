@@ -134,6 +134,17 @@ test.serial('bad input is found before the first step', async (t) => {
   await fails(['config.LOSS.name=simclr_info_nce_los'], /did you mean simclr_info_nce_loss/, ExitCode.usage)
   await fails(['config.MODEL.TRUNK.NAME=resnt'], /resnet/, ExitCode.usage)
   await fails(['config.MACHINE.DEVICE=gpu'], /gpu/, ExitCode.usage)
+  await fails(['config.METERS.name=acuracy_list_meter'], /did you mean accuracy_list_meter/, ExitCode.usage)
+  await fails(['config.OPTIMIZER.name=sdg'], /did you mean sgd/, ExitCode.usage)
+  await fails(['config.TRAINER.TRAIN_STEP_NAME=standard_step'], /no train step named/, ExitCode.usage)
+  // Before data are looked for: these do not exist.
+  const noData = ['config.DATA.TRAIN.DATA_SOURCES=[disk_folder]', 'config.DATA.TRAIN.DATA_PATHS=[/nowhere]']
+  await fails([...noData, 'config.LOSS.name=simclr'], /no loss named "simclr"/, ExitCode.usage)
+  await fails(
+    [...noData, 'config.MODEL.HEAD.PARAMS=[[mlp,{dims:[48,16]}]]'],
+    /takes 48 features/,
+    ExitCode.usage,
+  )
   await fails(['config.DATA.TRAIN.BATCHSIZE_PER_REPLICA=65'], /64 samples give no batch of 65/, ExitCode.data)
   mkdirSync(join(cwd, 'empty'))
   await fails(

@@ -13,6 +13,7 @@ import { KnnHook, type KnnRecord } from '../hooks/knn.ts'
 import { LearningHook } from '../hooks/learning.ts'
 import { lossHooks } from '../hooks/losses/index.ts'
 import { MemoryHook } from '../hooks/memory.ts'
+import { ModelComplexityHook } from '../hooks/model-complexity.ts'
 import { NanCheckHook } from '../hooks/nan-check.ts'
 import { PerfStatsHook } from '../hooks/perf-stats.ts'
 import { PhaseMetricsHook } from '../hooks/phase-metrics.ts'
@@ -51,6 +52,7 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
   return [
     ...when(config.MONITOR_PERF_STATS, () => new PerfStatsHook(file)),
     ...lossHooks(task),
+    ...when(config.MODEL.MODEL_COMPLEXITY.COMPUTE_COMPLEXITY, () => new ModelComplexityHook(file)),
     ...(events === undefined ? [] : [new TensorboardHook(events, tensorboard)]),
     ...when(HOOKS.CHECK_NAN, () => new NanCheckHook(folder.path)),
     new PhaseStartHook(file),

@@ -1,5 +1,6 @@
 import { type Config, inferConfig } from '../config/index.ts'
-import { checkParts } from './check-parts.ts'
+import type { ModelTrace } from '../models/index.ts'
+import { checkModel, checkParts } from './check-parts.ts'
 import { provideDatasets } from './datasets.ts'
 import { fitFolder } from './folder.ts'
 import { fitMachine, requireWorld } from './machine.ts'
@@ -13,11 +14,14 @@ export interface Prepared {
   readonly fitted: Config
   /** With everything inferred and the paths of known data sets filled in. */
   readonly config: Config
+  /** What the model does with two images; undefined where their size is not known beforehand. */
+  readonly trace: ModelTrace | undefined
 }
 
 /**
- * Checks the names of parts, fits the configuration to machine and folder, infers what follows from it and fetches the
- * data sets that are known by name, in this order: what can be found wrong without data is.
+ * Checks the names of parts, fits the configuration to machine and folder, infers what follows from it, follows shapes
+ * through the model and fetches the data sets that are known by name, in this order: what can be found wrong without
+ * data is.
  *
  * @param say told what was chosen
  * @throws VisslError for what does not fit; Stopped after a signal
@@ -32,7 +36,9 @@ export async function prepare(
   requireWorld(here)
   const fitted = folder === undefined ? here : await fitFolder(here, origins, say)
   signals.throwIfStopped()
-  const ready = await provideDatasets(inferConfig(fitted, { origins }), say, signals.signal)
+  const inferred = inferConfig(fitted, { origins })
+  const trace = checkModel(inferred)
+  const ready = await provideDatasets(inferred, say, signals.signal)
   signals.throwIfStopped()
-  return { fitted, config: ready }
+  return { fitted, config: ready, trace }
 }

@@ -4,7 +4,15 @@ import type { Loader } from '../data/index.ts'
 import { worldSize } from '../distributed/index.ts'
 import { computeThreads, slowAutocast } from '../engine/index.ts'
 import { KnnHook } from '../hooks/knn.ts'
-import { formatCount, formatDuration, formatMillions, type Log, type RunFolder } from '../logging/index.ts'
+import {
+  formatCount,
+  formatDuration,
+  formatMillions,
+  formatNumber,
+  type Log,
+  type RunFolder,
+} from '../logging/index.ts'
+import type { ModelTrace } from '../models/index.ts'
 import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 import { counted, unusedFiles, writeSkipped } from './skipped.ts'
@@ -35,6 +43,19 @@ export function describeTask(task: Task, log: Log): void {
     const slow = slowAutocast(precision.dtype)
     if (slow !== undefined) log.warn(`${slow}; to turn it off: config.MODEL.AMP_PARAMS.USE_AMP=false`)
   }
+}
+
+/** What a model does with two images: sizes, computation, memory. */
+export function describeTrace(trace: ModelTrace): string {
+  const { features, outputs, parameters, trainable, multiplyAdds, activationBytes } = trace
+  const shown = (shapes: readonly (readonly number[])[]) =>
+    shapes.map((shape) => shape.slice(1).join('×')).join(', ')
+  const all = Object.entries(features).map(([name, shape]) => `${name} ${shape.slice(1).join('×')}`)
+  return [
+    `features ${all.join(', ')}`,
+    `outputs  ${shown(outputs)} an image; ${formatCount(trainable)} of ${formatCount(parameters)} parameters are trained`,
+    `effort   ${formatNumber(multiplyAdds / 2 / 1e9)} G multiply-adds and about ${formatCount(activationBytes / 2 / 2 ** 20)} MiB of activations for an image and its views`,
+  ].join('\n  ')
 }
 
 /** The effective batch, and what it is made of: `512 (128 images × 2 processes × 2 batches an update)`. */

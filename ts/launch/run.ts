@@ -21,7 +21,7 @@ import { runPhases } from '../train/trainer.ts'
 import { buildTask } from './build-task.ts'
 import { assembleHooks } from './hooks.ts'
 import { prepare } from './prepare.ts'
-import { describeTask, isDirChosen, mainLoader, reportEnd } from './report.ts'
+import { describeTask, describeTrace, isDirChosen, mainLoader, reportEnd } from './report.ts'
 import { reproducible } from './reproducible.ts'
 import { placeRun, type RunPlace } from './resume.ts'
 import { StopSignals } from './signals.ts'
@@ -65,11 +65,12 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
   let task: Task | undefined
   let place: RunPlace | undefined
   try {
-    const { fitted, config } = await prepare(request, say, signals)
+    const { fitted, config, trace } = await prepare(request, say, signals)
     task = buildTask(config)
     describeTask(task, screen)
     if (request.dryRun) {
       initialWeights(task, screen)
+      if (trace !== undefined) say(describeTrace(trace))
       const plan = `${counted(task.phases.length, 'phase')} and ${counted(task.maxIteration, 'step')}`
       say(`dry run: ${plan} would follow; nothing was written`)
       return ExitCode.ok
