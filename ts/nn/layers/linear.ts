@@ -1,5 +1,6 @@
 import { ops, Parameter, type Tensor } from '../../engine/index.ts'
-import { newTensor } from '../device.ts'
+import { ExitCode, VisslError } from '../../errors.ts'
+import { newTensor, shapesOnly } from '../device.ts'
 import { kaimingUniform_, uniform_ } from '../init.ts'
 import { Layer } from '../module.ts'
 
@@ -24,8 +25,19 @@ export class Linear extends Layer {
   }
 
   override forward(input: Tensor): Tensor {
+    if (shapesOnly()) return newTensor(this.#outputShape(input.shape))
     return ops.linear(input, this.weight, this.bias)
   }
+  #outputShape(input: readonly number[]): number[] {
+    const [out, width] = this.weight.shape as [number, number]
+    if (input.at(-1) === width) return [...input.slice(0, -1), out]
+    throw new VisslError(
+      ExitCode.usage,
+      `a linear layer takes vectors of ${width}, got ${input.join('×')}`,
+      'check the widths of the layers',
+    )
+  }
+
   /** in·out for every vector of the input. */
   override multiplyAdds(_inputs: readonly unknown[], output: unknown): number {
     return (output as Tensor).numel * this.weight.shape[1]!
