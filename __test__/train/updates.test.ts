@@ -13,7 +13,7 @@ function setUp(options: UpdateOptions = {}) {
   const updates = new Updates(optimizer, rates, options)
   const step = (x: number, last = false) =>
     scope(() => {
-      updates.backward(weight.mul(x).sum())
+      updates.backward(weight.mul(x).sum(), false)
       return updates.step(0, last)
     })
   return { weight, updates, step, value: () => weight.item(), free: () => weight.free() }

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { Config } from '../config/index.ts'
 import { gradClipSchema } from '../config/schema/training.ts'
 import { createLoader, type Loader } from '../data/index.ts'
-import { rank, worldGroup, worldSize } from '../distributed/index.ts'
+import { averageGradients, rank, worldGroup, worldSize } from '../distributed/index.ts'
 import { computeThreads, manualSeed } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { buildLoss, type LossContext } from '../losses/index.ts'
@@ -42,7 +42,7 @@ export function buildTask(config: Config): Task {
   const optimizer = buildOptimizer(config.OPTIMIZER, model)
   const rates = learningRates(config, optimizer)
   const precision = precisionOf(config.MODEL.AMP_PARAMS, 'cpu')
-  const updates = new Updates(optimizer, rates, updateOptions(config, precision))
+  const updates = new Updates(optimizer, rates, updateOptions(config, precision, optimizer))
   return new Task({
     config,
     model,
@@ -100,7 +100,8 @@ function lossContext(config: Config, { info }: Loader): LossContext {
   }
 }
 
-function updateOptions({ OPTIMIZER, MODEL }: Config, precision: Precision): UpdateOptions {
+function updateOptions(config: Config, precision: Precision, optimizer: AnyOptimizer): UpdateOptions {
+  const { OPTIMIZER, MODEL, DISTRIBUTED, DATA } = config
   const { GRAD_CLIP } = MODEL as { GRAD_CLIP?: z.input<typeof gradClipSchema> }
   const { USE_GRAD_CLIP, MAX_NORM, NORM_TYPE } = gradClipSchema.parse(GRAD_CLIP)
   return {
@@ -108,6 +109,17 @@ function updateOptions({ OPTIMIZER, MODEL }: Config, precision: Precision): Upda
     clip: USE_GRAD_CLIP ? { maxNorm: MAX_NORM, normType: NORM_TYPE } : undefined,
     clipValue: OPTIMIZER.clip_grad_value,
     scaler: precision.scaled ? new GradScaler() : undefined,
+    averaging: averageGradients(
+      worldGroup(),
+      optimizer.groups.flatMap(({ params }) => params),
+      {
+        // Recomputed segments give a parameter's gradient more than once.
+        overlapped:
+          !DISTRIBUTED.MANUAL_GRADIENT_REDUCTION &&
+          !MODEL.ACTIVATION_CHECKPOINTING.USE_ACTIVATION_CHECKPOINTING,
+        bucketMiB: DATA.DDP_BUCKET_CAP_MB,
+      },
+    ),
   }
 }
 

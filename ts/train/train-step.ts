@@ -81,7 +81,7 @@ export class StandardTrainStep extends TrainStep {
   /** Backward and, where it is due, the optimizer's step. */
   protected update(task: Task, loss: Tensor): void {
     const { timers, updates } = task
-    timers.time('backward', () => updates.backward(loss))
+    timers.time('backward', () => updates.backward(loss, task.epochDone))
     task.notify('onBackward')
     if (timers.time('optimizer_step', () => updates.step(task.where, task.epochDone))) task.notify('onUpdate')
   }

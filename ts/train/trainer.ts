@@ -1,6 +1,6 @@
 import { setImmediate as yieldToEvents } from 'node:timers/promises'
 import type { TrainingBatch } from '../data/index.ts'
-import { barrier } from '../distributed/index.ts'
+import { barrier, largestOf, worldGroup } from '../distributed/index.ts'
 import { reportMemory, scope } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import type { Hook, HookEvent } from './hook.ts'
@@ -73,9 +73,13 @@ function runStep(task: Task, step: TrainStep, batch: TrainingBatch): void {
 }
 
 async function stopIfAsked(task: Task, hooks: readonly Hook[]): Promise<void> {
-  if (task.stopRequest === undefined || !task.updates.settled) return
+  if (!task.updates.settled) return
+  // All processes stop after the same step, whichever of them was asked.
+  const asked = largestOf(worldGroup(), task.stopRequest?.exitCode ?? 0)
+  if (asked === 0) return
+  task.requestStop('stopped as another process was', asked as ExitCode)
   await callAll(hooks, 'onStop', task)
-  const { reason, exitCode } = task.stopRequest
+  const { reason, exitCode } = task.stopRequest!
   const saved = task.lastCheckpoint
   throw new Stopped(
     exitCode,

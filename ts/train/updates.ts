@@ -1,3 +1,4 @@
+import type { GradientAveraging } from '../distributed/index.ts'
 import { noGrad, type Tensor } from '../engine/index.ts'
 import {
   type AnyOptimizer,
@@ -18,6 +19,8 @@ export interface UpdateOptions {
   readonly clipValue?: number | undefined
   /** For float16. */
   readonly scaler?: GradScaler | undefined
+  /** Of the processes of the run; undefined for one. */
+  readonly averaging?: GradientAveraging | undefined
 }
 
 /**
@@ -31,6 +34,7 @@ export class Updates {
   readonly #rates: LearningRates
   readonly #clip: UpdateOptions['clip']
   readonly #clipValue: number | undefined
+  readonly #averaging: GradientAveraging | undefined
   /** Norm of all gradients of the last update, before clipping; undefined where nothing is clipped. */
   gradientNorm: number | undefined
   /** Updates so far in this process. */
@@ -44,6 +48,7 @@ export class Updates {
     this.#clip = options.clip
     this.#clipValue = options.clipValue
     this.scaler = options.scaler
+    this.#averaging = options.averaging
     this.#accumulation = new GradientAccumulation(options.accumulate)
   }
 
@@ -57,11 +62,19 @@ export class Updates {
     return this.#accumulation.first
   }
 
-  /** Adds a batch's gradients. */
-  backward(loss: Tensor): void {
-    if (this.#accumulation.first) this.#optimizer.zeroGrad()
+  /**
+   * Adds a batch's gradients; those of an update's last batch become the mean over all processes.
+   *
+   * @param epochEnds as in {@link step}
+   */
+  backward(loss: Tensor, epochEnds: boolean): void {
+    const { first, last } = this.#accumulation
+    if (first) this.#optimizer.zeroGrad()
+    const averaging = last || epochEnds ? this.#averaging : undefined
+    averaging?.before()
     const share = this.#accumulation.share(loss)
     ;(this.scaler === undefined ? share : this.scaler.scaleLoss(share)).backward()
+    averaging?.after()
   }
 
   /**
