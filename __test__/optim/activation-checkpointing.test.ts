@@ -105,6 +105,25 @@ test('in evaluation and without recording nothing is different', (t) => {
   })
 })
 
+test('a frozen network, as in the evaluation of features, is left alone', (t) => {
+  scope(() => {
+    using model = new SslModel({
+      ...models.resnet,
+      HEAD: { PARAMS: [['eval_mlp', { in_channels: 64, dims: [64, 3] }]] },
+      FEATURE_EVAL_SETTINGS: {
+        EVAL_MODE_ON: true,
+        FREEZE_TRUNK_ONLY: true,
+        SHOULD_FLATTEN_FEATS: false,
+        LINEAR_EVAL_FEAT_POOL_OPS_MAP: [['res5', ['AvgPool2d', [[2, 2], 1, 0]]]],
+      },
+    })
+    const input = ops.randn([2, 3, 16, 16])
+    const expected = flat(model.trunk.call(input)[0]!)
+    checkpointActivations(model.trunk, 4)
+    t.deepEqual(flat(model.trunk.call(input)[0]!), expected)
+  })
+})
+
 const layer = (): TensorModule => new Identity()
 const relu = (): TensorModule => new ReLU({ inplace: true })
 const sizes = (blocks: [string, TensorModule][], wanted: string[], splits: number) =>

@@ -53,6 +53,8 @@ export function checkpointActivations(network: BlockNetwork, splits: number): ()
       'give a whole number of at least 1',
     )
   }
+  // Nothing in it is trained, so that nothing would be kept.
+  if (!network.parameters().some((parameter) => parameter.requiresGrad)) return () => {}
   const plain = network.forward
   const plans = new Map<string, Segment[]>()
   network.forward = (input, features = []) => {
