@@ -1,3 +1,4 @@
+import { worldGroup } from '../distributed/index.ts'
 import { rngState, scope, setRngState } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import type { SplitState, SslModel } from '../models/index.ts'
@@ -13,6 +14,7 @@ import {
   storeStateDict,
   toStored,
 } from './contents.ts'
+import { gatherRankState, restoreRankState } from './rank-state.ts'
 import { loadTorchFile, StoredTensor, type TorchValue } from './torch-file.ts'
 
 /** The parts of a run whose state a checkpoint holds. */
@@ -39,7 +41,8 @@ export interface SavedProgress {
 }
 
 /**
- * The content of a checkpoint under the reference's keys.
+ * The content of a checkpoint under the reference's keys. Every process of a run calls it; the first one's result is
+ * the whole run's.
  *
  * @param midEpoch the phase in progress is not done: its index, and in training that of the epoch, is stored reduced
  * by one, so that a resumed run enters it again
@@ -51,6 +54,7 @@ export function captureState(parts: TrainingParts, midEpoch: boolean): TorchValu
   return scope(() => {
     const state = model.splitState()
     const lossState = storeModule(loss)
+    const ranks = gatherRankState(loss, worldGroup())
     return {
       phase_idx,
       iteration: progress.iteration,
@@ -72,6 +76,7 @@ export function captureState(parts: TrainingParts, midEpoch: boolean): TorchValu
       },
       phase_rows: parts.rows,
       rng_state: { cpu: toStored(rngState()) },
+      ...(ranks === undefined ? {} : { ranks: { ...ranks } }),
     }
   })
 }
@@ -104,6 +109,7 @@ export function restoreState(
     }
     const random = dictAt(content, ['rng_state'], path).cpu
     if (random instanceof StoredTensor) setRngState(restoreTensor(random))
+    restoreRankState(outer.ranks, parts.loss, worldGroup(), path)
   })
   return {
     progress: {

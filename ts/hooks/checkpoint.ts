@@ -1,12 +1,16 @@
 import { join } from 'node:path'
 import { iterationName, phaseName, pointLink } from '../checkpoint/names.ts'
-import { saveTorchFile } from '../checkpoint/torch-file.ts'
+import { saveTorchFileLater, type TorchValue } from '../checkpoint/torch-file.ts'
 import { captureState } from '../checkpoint/training-state.ts'
 import type { Log } from '../logging/index.ts'
 import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 
-/** Saves after training phases, every so many steps where asked, and when a run is stopped. First rank only. */
+/**
+ * Saves after training phases, every so many steps where asked, and when a run is stopped. Files are written on
+ * another thread, one at a time, while training goes on; `lastCheckpoint` names the newest one that is complete. Every
+ * process takes part, the first one writes.
+ */
 export class CheckpointHook implements Hook {
   readonly name = 'checkpoint'
   readonly #folder: string
@@ -20,6 +24,11 @@ export class CheckpointHook implements Hook {
   /** A checkpoint by step was due while gradients were gathering; it follows their update. */
   #due = false
 
+  /** The file that is being written. */
+  #writing: Promise<void> = Promise.resolve()
+  /** Why it could not be. */
+  #failure: unknown
+
   /** @param folder where the files go, created by the caller */
   constructor(folder: string, log: Log) {
     this.#folder = folder
@@ -31,34 +40,43 @@ export class CheckpointHook implements Hook {
     this.#inPhase = true
   }
 
-  onStep(task: Task): void {
+  async onStep(task: Task): Promise<void> {
+    this.#throwFailure()
     if (!task.train) return
     const every = task.config.CHECKPOINT.CHECKPOINT_ITER_FREQUENCY
     this.#due ||= every > 0 && task.iteration % every === 0
     if (!this.#due || !task.updates.settled) return
     this.#due = false
-    this.#save(task, iterationName(task.iteration), true)
+    await this.#save(task, iterationName(task.iteration), true)
   }
 
-  onPhaseEnd(task: Task): void {
+  async onPhaseEnd(task: Task): Promise<void> {
     this.#inPhase = false
     if (!task.train) return
     const final = task.trainPhaseIdx === task.trainPhases - 1
     if (!final && task.phaseIdx % task.config.CHECKPOINT.CHECKPOINT_FREQUENCY !== 0) return
-    this.#save(task, phaseName(task.phaseIdx, final), false)
+    await this.#save(task, phaseName(task.phaseIdx, final), false)
   }
 
-  onStop(task: Task): void {
-    if (!this.#entered || task.iteration === 0) return
-    // After the last batch of an epoch its phase is done, even where a failure has kept its end from being reached.
-    this.#save(task, iterationName(task.iteration), this.#inPhase && !(task.train && task.epochDone))
+  async onStop(task: Task): Promise<void> {
+    if (this.#entered && task.iteration > 0) {
+      // After the last batch of an epoch its phase is done, even where a failure has kept its end from being reached.
+      const midEpoch = this.#inPhase && !(task.train && task.epochDone)
+      await this.#save(task, iterationName(task.iteration), midEpoch)
+    }
+    await this.#settle()
   }
 
-  #save(task: Task, name: string, midEpoch: boolean): void {
+  async onEnd(): Promise<void> {
+    await this.#settle()
+  }
+
+  /** Takes the state now and begins to write it; waits for the file before. */
+  async #save(task: Task, name: string, midEpoch: boolean): Promise<void> {
     const held = `${task.phaseIdx - (midEpoch ? 1 : 0)}:${task.iteration}`
-    if (task.rank !== 0 || held === this.#held) return
+    if (held === this.#held) return
     this.#held = held
-    const path = join(this.#folder, name)
+    await this.#settle()
     const state = captureState(
       {
         model: task.model,
@@ -72,9 +90,29 @@ export class CheckpointHook implements Hook {
       },
       midEpoch,
     )
-    saveTorchFile(path, state)
+    if (task.rank !== 0) return
+    this.#writing = this.#write(task, name, state).catch((error: unknown) => {
+      this.#failure = error
+    })
+  }
+
+  async #write(task: Task, name: string, state: TorchValue): Promise<void> {
+    const path = join(this.#folder, name)
+    await saveTorchFileLater(path, state)
     pointLink(this.#folder, name)
     task.lastCheckpoint = path
     this.#log.info(`saved ${path}`)
+  }
+
+  /** Waits for the file in the making. @throws what kept it from being written */
+  async #settle(): Promise<void> {
+    await this.#writing
+    this.#throwFailure()
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
   }
 }

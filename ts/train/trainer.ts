@@ -1,6 +1,6 @@
 import { setImmediate as yieldToEvents } from 'node:timers/promises'
 import type { TrainingBatch } from '../data/index.ts'
-import { barrier, largestOf, worldGroup } from '../distributed/index.ts'
+import { barrier, largestOf, worldGroup, worldSize } from '../distributed/index.ts'
 import { reportMemory, scope } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import type { Hook, HookEvent } from './hook.ts'
@@ -97,6 +97,8 @@ async function stopIfAsked(task: Task, hooks: readonly Hook[]): Promise<void> {
 async function saveAfter(error: unknown, task: Task, hooks: readonly Hook[]): Promise<unknown> {
   const kept: unknown[] = [ExitCode.nonFinite, ExitCode.environment]
   if (error instanceof Stopped || (error instanceof VisslError && kept.includes(error.exitCode))) return error
+  // The other processes are elsewhere, and a checkpoint is the work of all.
+  if (worldSize() > 1) return error
   const before = task.lastCheckpoint
   for (const hook of hooks) {
     try {
