@@ -13,6 +13,7 @@ fn main() {
         .include(format!("{libtorch}/include"))
         .include(format!("{libtorch}/include/torch/csrc/api/include"))
         .file("shim/dispatch.cpp")
+        .file("shim/profile.cpp")
         .file("shim/state.cpp")
         .compile("vissl_shim");
 }

@@ -9,12 +9,23 @@ export {
 } from './autocast.ts'
 export { enableGrad, grad, isGradEnabled, noGrad } from './autograd.ts'
 export { Collectives, type NativeStore, openFileStore, openTcpStore } from './collectives.ts'
+export {
+  fromBytes,
+  fromMemory,
+  type NativeMemory,
+  type NestedInput,
+  type TensorOptions,
+  tensor,
+} from './create.ts'
 export * from './errors.ts'
+export { requireHost } from './host.ts'
+export { libtorchRecord } from './libtorch.ts'
 export { internal, ops } from './ops.ts'
 export { Parameter, TensorBuffer } from './parameter.ts'
+export { type OperatorProfile, type OperatorSpan, startProfile, stopProfile } from './profile.ts'
 export type { Device, DType, Layout, MemoryFormat } from './protocol.ts'
 export { dtypeBytes } from './protocol.ts'
-export { type RecomputeOptions, recompute } from './recompute.ts'
+export { isRecomputing, type RecomputeOptions, recompute } from './recompute.ts'
 export {
   computeThreads,
   cudaDeviceCount,
@@ -26,13 +37,5 @@ export {
   stats,
 } from './runtime.ts'
 export { inScope, scope } from './scope.ts'
-export type {
-  BackwardOptions,
-  ElementArray,
-  NativeMemory,
-  Nested,
-  NestedInput,
-  TensorOptions,
-  ToOptions,
-} from './tensor.ts'
-export { float, fromBytes, fromMemory, Generator, int, Tensor, TypedNumber, tensor } from './tensor.ts'
+export type { BackwardOptions, ElementArray, Nested, ToOptions } from './tensor.ts'
+export { float, Generator, int, Tensor, TypedNumber } from './tensor.ts'

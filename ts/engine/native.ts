@@ -45,6 +45,8 @@ interface TensorAddon {
   Engine: new (args: Float64Array, results: Float64Array, mainThread: boolean) => NativeEngine
   schemas(): string
   libtorchVersion(): string
+  profileStart(): void
+  profileStop(): string
 }
 
 /** Argument and result buffers, shared with the native side. */

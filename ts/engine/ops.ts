@@ -1,4 +1,5 @@
-import { compile, type OperatorCall, operatorNames } from './operators.ts'
+import { operatorNames } from './operator-schema.ts'
+import { compile, type OperatorCall } from './operators.ts'
 import type { InternalOperators, Operators } from './ops.generated.ts'
 import { float, Tensor } from './tensor.ts'
 

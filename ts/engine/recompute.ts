@@ -60,6 +60,9 @@ export function recompute(
   return output
 }
 
+/** Whether a segment is being computed a second time; forward hooks that count or record leave out such calls. */
+export const isRecomputing = (): boolean => recomputing
+
 /** Another handle of the same tensor, with the same gradient: `to` gives back what it need not change. */
 const sameTensor = (tensor: Tensor): Tensor => tensor.to(tensor.dtype)
 

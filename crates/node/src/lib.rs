@@ -351,6 +351,18 @@ pub fn schemas() -> Result<String> {
     vissl_tensor::schemas().map_err(|error| Error::from_reason(error.message))
 }
 
+/// Starts to record when each operator runs.
+#[napi]
+pub fn profile_start() -> Result<()> {
+    vissl_tensor::profile_start().map_err(|error| Error::from_reason(error.message))
+}
+
+/// Ends the recording and gives it as JSON, see `vissl_tensor::profile_stop`.
+#[napi]
+pub fn profile_stop() -> Result<String> {
+    vissl_tensor::profile_stop().map_err(|error| Error::from_reason(error.message))
+}
+
 /// The libtorch version whose headers this addon was built with.
 #[napi]
 pub fn libtorch_version() -> String {

@@ -3,6 +3,7 @@
 // Arguments arrive as a flat array of doubles: a tag, then its payload (see `Tag`). Every argument is checked
 // against the operator's schema before the call, because many kernels trust their caller.
 #include "guard.h"
+#include "json.h"
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/Layout.h>
@@ -382,15 +383,6 @@ class Writer {
   double* at_;
   double* end_;
 };
-
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) >= 0x20) out += c;
-  }
-  return out + "\"";
-}
 
 } // namespace
 

@@ -92,4 +92,6 @@ unsafe extern "C" {
     pub fn vissl_generator(seed: u64) -> *mut Generator;
     pub fn vissl_generator_free(generator: *mut Generator);
     pub fn vissl_autocast(device_type: i32, dtype: i32, error: *mut RawError) -> i32;
+    pub fn vissl_profile_start(error: *mut RawError) -> i32;
+    pub fn vissl_profile_stop(error: *mut RawError) -> *mut c_char;
 }

@@ -5,8 +5,10 @@
 
 mod error;
 mod ffi;
+mod profile;
 mod session;
 mod table;
 
 pub use error::{Error, ErrorKind, RawError, Result};
+pub use profile::{profile_start, profile_stop};
 pub use session::{Blob, Session, StorageStats, libtorch_version, schemas};

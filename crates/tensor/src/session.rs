@@ -395,9 +395,14 @@ impl Drop for Session {
 
 /// One JSON object a line for every ATen operator of this libtorch.
 pub fn schemas() -> Result<String> {
-    let mut error = RawError::none();
     // SAFETY: returns a malloc'ed string or null.
-    let text = unsafe { ffi::vissl_schemas(&mut error) };
+    owned_text(|error| unsafe { ffi::vissl_schemas(error) })
+}
+
+/// A string that the shim allocated and gives away.
+pub(crate) fn owned_text(call: impl FnOnce(*mut RawError) -> *mut c_char) -> Result<String> {
+    let mut error = RawError::none();
+    let text = call(&mut error);
     if text.is_null() {
         return Err(error.take());
     }
@@ -449,7 +454,8 @@ fn kind(dtype: i32) -> Result<Kind> {
     })
 }
 
-fn check(call: impl FnOnce(*mut RawError) -> i32) -> Result<i32> {
+/// Runs a function of the shim that gives -1 when it fails.
+pub(crate) fn check(call: impl FnOnce(*mut RawError) -> i32) -> Result<i32> {
     let mut error = RawError::none();
     let code = call(&mut error);
     if code < 0 { Err(error.take()) } else { Ok(code) }
