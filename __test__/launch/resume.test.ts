@@ -1,10 +1,19 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { composeConfig } from '../../ts/config/index.ts'
 import { ExitCode, type VisslError } from '../../ts/errors.ts'
 import { placeRun } from '../../ts/launch/resume.ts'
+import { chooseCheckpoint, isTrainingFinished, type ResumeSettings } from '../../ts/launch/resume-choice.ts'
 
 function scratch(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'vissl-resume-'))
@@ -73,6 +82,55 @@ test('CHECKPOINT.DIR goes on by itself, and from elsewhere when asked', (t) => {
   const from = place(cwd, 'runs/run-1', 'out')
   t.is(from.resumeFrom, join(elsewhere, 'model_phase0.torch'))
   t.is(from.checkpoints, join(cwd, 'out'))
+})
+
+interface ResumeCase {
+  files: string[]
+  CHECKPOINT: Omit<ResumeSettings, 'USE_SYMLINK_CHECKPOINT_FOR_RESUME'>
+  is_training_finished: boolean
+  resume_checkpoint?: string | null
+}
+
+test('the reference’s choices', (t) => {
+  const file = new URL('../golden/training/resume_logic.json', import.meta.url)
+  const { resume } = JSON.parse(readFileSync(file, 'utf8')) as { resume: ResumeCase[] }
+  t.true(resume.length > 30)
+  for (const { files, CHECKPOINT, is_training_finished, resume_checkpoint } of resume) {
+    const folder = scratch(t)
+    for (const name of files) writeFileSync(join(folder, name), '')
+    const settings = { ...CHECKPOINT, USE_SYMLINK_CHECKPOINT_FOR_RESUME: false }
+    const about = JSON.stringify({ files, CHECKPOINT })
+    t.is(isTrainingFinished(folder, settings), is_training_finished, about)
+    // Where the reference looks for a file "None", or fails on a name without a number, there is nothing to go on from.
+    const isFile = typeof resume_checkpoint === 'string' && !resume_checkpoint.endsWith('None')
+    const wanted = isFile ? join(folder, basename(resume_checkpoint)) : undefined
+    if (resume_checkpoint !== undefined) t.is(chooseCheckpoint(folder, settings), wanted, about)
+  }
+})
+
+test('the link leads to what a stopped run left', (t) => {
+  const folder = scratch(t)
+  const settings = {
+    AUTO_RESUME: true,
+    OVERWRITE_EXISTING: false,
+    CHECKPOINT_ITER_FREQUENCY: -1,
+    LATEST_CHECKPOINT_RESUME_FILE_NUM: 1,
+    USE_SYMLINK_CHECKPOINT_FOR_RESUME: false,
+  }
+  for (const name of ['model_phase0.torch', 'model_phase1.torch', 'model_iteration7.torch'])
+    writeFileSync(join(folder, name), '')
+  const link = join(folder, 'checkpoint.torch')
+  const chosen = (change: Partial<ResumeSettings> = {}) =>
+    basename(chooseCheckpoint(folder, { ...settings, ...change }) ?? 'none')
+  t.is(chosen(), 'model_phase1.torch')
+  symlinkSync('gone.torch', link)
+  t.is(chosen(), 'model_phase1.torch')
+  rmSync(link)
+  symlinkSync('model_iteration7.torch', link)
+  t.is(chosen(), 'model_iteration7.torch')
+  t.is(chosen({ LATEST_CHECKPOINT_RESUME_FILE_NUM: 2 }), 'model_phase0.torch')
+  t.is(chosen({ AUTO_RESUME: false }), 'none')
+  t.is(chosen({ AUTO_RESUME: false, USE_SYMLINK_CHECKPOINT_FOR_RESUME: true }), 'model_iteration7.torch')
 })
 
 test('nothing to resume from', (t) => {

@@ -4,6 +4,7 @@ import { newestCheckpoint } from '../checkpoint/names.ts'
 import type { Config } from '../config/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { RunFolder } from '../logging/index.ts'
+import { chooseCheckpoint, isTrainingFinished } from './resume-choice.ts'
 
 /** Where a run writes, and what it goes on from. */
 export interface RunPlace {
@@ -12,6 +13,8 @@ export interface RunPlace {
   readonly checkpoints: string
   /** The checkpoint to go on from; undefined for a new run. */
   readonly resumeFrom: string | undefined
+  /** The folder holds a final model that shall stay. */
+  readonly isFinished: boolean
 }
 
 export interface PlaceRequest {
@@ -32,17 +35,10 @@ const CHECKPOINTS = 'checkpoints'
  * @throws VisslError when there is nothing to resume from or the folder cannot be written
  */
 export function placeRun(config: Config, { name, isDirSet, resume, cwd }: PlaceRequest): RunPlace {
-  const { DIR, AUTO_RESUME } = config.CHECKPOINT
-  if (isDirSet) {
-    const folder = RunFolder.create({ dir: DIR, name, cwd })
-    const wanted = resume === undefined || resume === 'auto' ? undefined : checkpointAt(resolve(cwd, resume))
-    const resumeFrom =
-      wanted ?? (AUTO_RESUME || resume === 'auto' ? newestCheckpoint(folder.path) : undefined)
-    return { folder, checkpoints: folder.path, resumeFrom }
-  }
+  if (isDirSet) return placeInFolder(config, { name, resume, cwd })
   if (resume === undefined) {
     const folder = RunFolder.create({ name, cwd })
-    return { folder, checkpoints: folder.folder(CHECKPOINTS), resumeFrom: undefined }
+    return { folder, checkpoints: folder.folder(CHECKPOINTS), resumeFrom: undefined, isFinished: false }
   }
   const latest = resume === 'auto' ? RunFolder.latest(name, cwd) : resolve(cwd, resume)
   if (latest === undefined) {
@@ -55,7 +51,24 @@ export function placeRun(config: Config, { name, isDirSet, resume, cwd }: PlaceR
   const resumeFrom = checkpointAt(latest)
   const parent = dirname(resumeFrom)
   const folder = RunFolder.open(basename(parent) === CHECKPOINTS ? dirname(parent) : parent)
-  return { folder, checkpoints: parent, resumeFrom }
+  return { folder, checkpoints: parent, resumeFrom, isFinished: false }
+}
+
+function placeInFolder(
+  { CHECKPOINT }: Config,
+  { name, resume, cwd }: Omit<PlaceRequest, 'isDirSet'>,
+): RunPlace {
+  const folder = RunFolder.create({ dir: CHECKPOINT.DIR, name, cwd })
+  const place = { folder, checkpoints: folder.path }
+  if (resume !== undefined && resume !== 'auto') {
+    return { ...place, resumeFrom: checkpointAt(resolve(cwd, resume)), isFinished: false }
+  }
+  const settings = resume === 'auto' ? { ...CHECKPOINT, AUTO_RESUME: true } : CHECKPOINT
+  return {
+    ...place,
+    resumeFrom: chooseCheckpoint(folder.path, settings),
+    isFinished: isTrainingFinished(folder.path, settings),
+  }
 }
 
 /** The checkpoint that a path means: the file itself, or the newest of a run folder. */

@@ -77,6 +77,10 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
     }
     const isDirSet = isDirChosen(config, originOf(origins, 'config.CHECKPOINT.DIR').kind)
     place = placeRun(config, { name, isDirSet, resume: request.resume, cwd })
+    if (place.isFinished) {
+      say('this run is finished; to train anew: another folder, or config.CHECKPOINT.OVERWRITE_EXISTING=true')
+      return ExitCode.ok
+    }
     return await train(task, place, { ...request, config: fitted }, screen, signals)
   } finally {
     signals.restore()
