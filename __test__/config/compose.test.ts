@@ -259,3 +259,11 @@ test('paths of VISSL 0.1.6 set the keys of 0.1.5, in files and on the command li
   t.false(warnings.some((text) => text.includes('HOOKS')))
   t.is(at('config.MODEL.TRUNK.RESNETS.DEPTH=152').config.MODEL.TRUNK.TRUNK_PARAMS.RESNETS.DEPTH, 152)
 })
+
+test('a block that is empty in a file has its defaults; null on the command line is a mistake', (t) => {
+  const folder = workFolder({ 'config/empty.yaml': 'config:\n  MACHINE:\n  SEED_VALUE: 4\n' })
+  const { tree } = composeTree({ config: 'empty', cwd: folder })
+  t.is((tree.config as { MACHINE: unknown }).MACHINE, null)
+  t.is(composeConfig({ config: 'empty', cwd: folder }).config.MACHINE.DEVICE, 'gpu')
+  t.regex(failure('config.MACHINE=null').message, /config\.MACHINE: got null, allowed: a map/)
+})

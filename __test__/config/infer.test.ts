@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import test from 'ava'
-import { type Config, composeConfig, inferConfig, originOf, rootSchema } from '../../ts/config/index.ts'
+import { type Config, composeConfig, inferConfig, originOf } from '../../ts/config/index.ts'
+import { rootSchema } from '../../ts/config/schema/index.ts'
 import { VisslError } from '../../ts/errors.ts'
 import { workFolder } from './helpers.ts'
 

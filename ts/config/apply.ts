@@ -1,4 +1,4 @@
-import { type Extensions, schemaAt } from './known.ts'
+import { type Extensions, outlineAt } from './listed.ts'
 import type { Mistake } from './mistake.ts'
 import type { Origins } from './origins.ts'
 import type { Override } from './override.ts'
@@ -122,8 +122,8 @@ function notThere(
 
 /** Whether the schema lists the key, and has no default for it that could have been removed. */
 function isOptional(path: Path, origins: Origins, extensions: Extensions): boolean {
-  const schema = schemaAt(path, extensions)
-  return schema !== undefined && schema !== 'free' && getAt(origins.defaults, path) === undefined
+  const outline = outlineAt(path, extensions)
+  return outline !== undefined && outline !== 'free' && getAt(origins.defaults, path) === undefined
 }
 
 function there(tree: Tree, path: Path, value: Value, { text, key }: Override): Mistake | undefined {
@@ -147,7 +147,7 @@ function otherKind(existing: Value | undefined, value: Value, { text, key }: Ove
 function unknownKey(tree: Tree, path: Path, override: Override, extensions: Extensions): Mistake {
   const name = path.join('.')
   const add = `+${override.text.replace(/^\+*/, '')}`
-  if (schemaAt(path, extensions) !== undefined) {
+  if (outlineAt(path, extensions) !== undefined) {
     return { message: `${name} is not set in this configuration`, fix: `to add it write  ${add}` }
   }
   const near = meant(nearKeys(tree, path, extensions))

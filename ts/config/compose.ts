@@ -1,6 +1,6 @@
 import { applyOverride } from './apply.ts'
 import { type Choice, choose } from './choose.ts'
-import { defaultTree, type Extensions } from './known.ts'
+import { defaultTree, type Extensions } from './listed.ts'
 import { defaultConfigDirs, type LocatedFile, loadOption } from './locate.ts'
 import { errorOf, mistakeOf } from './mistake.ts'
 import { describeOrigin, Origins, originOf } from './origins.ts'

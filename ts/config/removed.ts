@@ -15,11 +15,12 @@ export function removePaths(tree: Tree, paths: readonly Path[]): void {
   for (const path of paths) deleteAt(tree, path)
 }
 
-/** Puts defaults where a tree lacks them. */
+/** Puts defaults where a tree lacks them, or has null for a block. */
 export function fillIn(tree: Tree, defaults: Tree): void {
   for (const [key, value] of Object.entries(defaults)) {
     const existing = getAt(tree, [key])
-    if (existing === undefined) define(tree, key, structuredClone(value))
+    const isEmpty = existing === undefined || (existing === null && isTree(value))
+    if (isEmpty) define(tree, key, structuredClone(value))
     else if (isTree(existing) && isTree(value)) fillIn(existing, value)
   }
 }

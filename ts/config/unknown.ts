@@ -1,5 +1,5 @@
 import { didYouMean } from '../errors.ts'
-import { allKeys, type Extensions, isOpenAt, keysAt, schemaAt } from './known.ts'
+import { allKeys, type Extensions, isOpenAt, keysAt, outlineAt } from './listed.ts'
 import { getAt, isTree, type Path, type Tree } from './tree.ts'
 
 /** Keys that may be meant by one that does not exist: near ones beside it, or of the same name elsewhere. */
@@ -31,9 +31,9 @@ export function unknownKeys(file: Tree, extensions: Extensions = {}): { path: Pa
     const open = path.length === 0 ? false : isOpenAt(path, extensions)
     for (const [key, value] of Object.entries(tree)) {
       const full = [...path, key]
-      const schema = schemaAt(full, extensions)
-      if (schema !== undefined) {
-        if (isTree(value) && schema !== 'free') visit(value, full)
+      const outline = outlineAt(full, extensions)
+      if (outline !== undefined) {
+        if (isTree(value) && outline !== 'free') visit(value, full)
         continue
       }
       const near = didYouMean(key, keys).map((candidate) => [...path, candidate].join('.'))

@@ -1,16 +1,24 @@
-import { z } from 'zod'
 import { didYouMean } from '../errors.ts'
-import { describeType, describeValue, type Extensions, schemaAt, unwrap } from './known.ts'
+import { builtIn } from './built-in.ts'
+import { describeValue, type Extensions, outlineAt } from './listed.ts'
 import type { Mistake } from './mistake.ts'
 import { describeOrigin, type Origin, originOf } from './origins.ts'
-import { type RootConfig, rootSchema } from './schema/index.ts'
-import { getAt, type Tree, type Value } from './tree.ts'
+import { describeOutline, faults, type Outline } from './outline.ts'
+import { fillIn } from './removed.ts'
+import type { RootConfig } from './schema/index.ts'
+import { copy, getAt, type Path, type Tree, type Value } from './tree.ts'
 import { showLine, type YamlFile } from './yaml.ts'
 
 /** A checked tree, or what is wrong with it. */
 export type Checked =
   | { readonly ok: true; readonly root: RootConfig }
   | { readonly ok: false; readonly mistakes: Mistake[] }
+
+/** Something at a path that may not stand there; a message where the schema has its own. */
+interface Fault {
+  readonly path: Path
+  readonly message?: string
+}
 
 /** Checks types and ranges of a composed tree and fills in defaults. */
 export function check(
@@ -19,45 +27,71 @@ export function check(
   files: ReadonlyMap<string, YamlFile>,
   extensions: Extensions = {},
 ): Checked {
-  const mistakes: Mistake[] = []
-  const parsed = rootSchema.safeParse(tree)
-  if (!parsed.success)
-    mistakes.push(
-      ...parsed.error.issues.map((issue) => explain(issue.path, issue, tree, origins, files, extensions)),
-    )
-  for (const [key, schema] of Object.entries(extensions)) {
-    const path = ['config', ...key.split('.')]
-    const part = schema.safeParse(getAt(tree, path) ?? {})
-    if (part.success) continue
-    for (const issue of part.error.issues) {
-      mistakes.push(explain([...path, ...issue.path], issue, tree, origins, files, extensions))
-    }
+  const found = [...faultsOf(tree), ...faultsOfExtensions(tree, extensions)].filter(
+    ({ path }) => !isEmptyBlock(path, tree, origins, extensions),
+  )
+  if (found.length > 0) {
+    return { ok: false, mistakes: found.map((fault) => explain(fault, tree, origins, files, extensions)) }
   }
-  return parsed.success && mistakes.length === 0 ? { ok: true, root: parsed.data } : { ok: false, mistakes }
+  const root = copy(tree) as Tree
+  fillIn(root, builtIn.defaults)
+  return { ok: true, root: root as unknown as RootConfig }
+}
+
+/** A block whose keys are all commented out in a file: as if it were not there. */
+function isEmptyBlock(
+  path: Path,
+  tree: Tree,
+  origins: ReadonlyMap<string, Origin>,
+  extensions: Extensions,
+): boolean {
+  if (getAt(tree, path) !== null || originOf(origins, path.join('.')).kind !== 'file') return false
+  const outline = outlineAt(path, extensions)
+  return outline !== undefined && outline !== 'free' && outline.kind === 'map'
+}
+
+function faultsOf(tree: Tree): Fault[] {
+  if (builtIn.schema === undefined) return faults(tree, builtIn.outline).map((path) => ({ path }))
+  return issuesOf(builtIn.schema.safeParse(tree), [])
+}
+
+function faultsOfExtensions(tree: Tree, extensions: Extensions): Fault[] {
+  return Object.entries(extensions).flatMap(([key, schema]) => {
+    const path = ['config', ...key.split('.')]
+    return issuesOf(schema.safeParse(getAt(tree, path) ?? {}), path)
+  })
+}
+
+/** What zod finds. */
+function issuesOf(
+  result: { error?: { issues: readonly { code: string; path: readonly PropertyKey[]; message: string }[] } },
+  prefix: Path,
+): Fault[] {
+  return (result.error?.issues ?? []).map(({ code, path, message }) => ({
+    path: [...prefix, ...path.map(String)],
+    ...(code === 'custom' || code === 'unrecognized_keys' ? { message } : {}),
+  }))
 }
 
 function explain(
-  at: readonly PropertyKey[],
-  issue: z.core.$ZodIssue,
+  { path, message }: Fault,
   tree: Tree,
   origins: ReadonlyMap<string, Origin>,
   files: ReadonlyMap<string, YamlFile>,
   extensions: Extensions,
 ): Mistake {
-  const path = at.map(String)
   const key = path.join('.')
-  const schema = schemaAt(path, extensions)
+  const outline = outlineAt(path, extensions)
+  const allowed = outline === undefined || outline === 'free' ? 'anything' : describeOutline(outline)
   const origin = originOf(origins, key)
-  const detail =
-    issue.code === 'unrecognized_keys'
-      ? `unknown key ${issue.keys.join(', ')}`
-      : `got ${describeValue(getAt(tree, path))}, allowed: ${describeType(schema)}`
+  const value = getAt(tree, path)
+  const detail = `got ${describeValue(value)}, ${message ?? `allowed: ${allowed}`}`
   const file = origin.kind === 'file' ? files.get(origin.file) : undefined
   const shown =
     origin.kind === 'file' && file !== undefined ? `\n${showLine(file.text, origin.line, origin.column)}` : ''
   return {
     message: `${placeOf(origin, key)}  ${key}: ${detail}${shown}`,
-    fix: issue.code === 'custom' ? issue.message : fixFor(key, getAt(tree, path), schema),
+    fix: message ?? fixFor(key, value, outline, `give ${key} ${allowed}`),
   }
 }
 
@@ -77,15 +111,17 @@ const YES: Readonly<Record<string, boolean>> = {
   n: false,
 }
 
-function fixFor(key: string, value: Value | undefined, schema: z.ZodType | 'free' | undefined): string {
-  const inner = schema === undefined || schema === 'free' ? undefined : unwrap(schema)
-  if (typeof value === 'string' && inner instanceof z.ZodEnum) {
-    const near = didYouMean(value, inner.options.map(String))
+function fixFor(
+  key: string,
+  value: Value | undefined,
+  outline: Outline | 'free' | undefined,
+  otherwise: string,
+): string {
+  if (typeof value !== 'string' || outline === undefined || outline === 'free') return otherwise
+  if (outline.kind === 'choice') {
+    const near = didYouMean(value, outline.of.map(String))
     if (near.length > 0) return `did you mean  ${near.map((name) => `${key}=${name}`).join('  or  ')} ?`
   }
-  if (typeof value === 'string' && inner instanceof z.ZodBoolean) {
-    const meant = YES[value.toLowerCase()]
-    if (meant !== undefined) return `write  ${key}=${meant}`
-  }
-  return `give ${key} ${describeType(schema)}`
+  const meant = outline.kind === 'flag' ? YES[value.toLowerCase()] : undefined
+  return meant === undefined ? otherwise : `write  ${key}=${meant}`
 }

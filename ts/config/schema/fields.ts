@@ -1,9 +1,8 @@
 import { z } from 'zod'
+import { markOpen } from './open.ts'
 
 // Generated parsers take longer to compile than one configuration takes to check.
 z.config({ jitless: true })
-
-const openGroups = new WeakSet<object>()
 
 /**
  * A block of the configuration. Missing blocks and keys get their defaults; keys that the block does not know are
@@ -15,9 +14,7 @@ export function group<S extends z.ZodRawShape>(shape: S, description: string) {
 
 /** A {@link group} that may hold keys beside the listed ones, such as the parameters of parts not listed here. */
 export function openGroup<S extends z.ZodRawShape>(shape: S, description: string) {
-  const object = z.looseObject(shape)
-  openGroups.add(object)
-  return wrap(object, description)
+  return wrap(markOpen(z.looseObject(shape)), description)
 }
 
 function wrap<T extends z.ZodObject>(object: T, description: string) {
@@ -28,11 +25,6 @@ function wrap<T extends z.ZodObject>(object: T, description: string) {
 function described<T extends z.ZodType>(schema: T, description: string): T {
   z.globalRegistry.add(schema, { description })
   return schema
-}
-
-/** Whether unknown keys of the object schema are expected. */
-export function isOpen(schema: z.ZodType): boolean {
-  return openGroups.has(schema)
 }
 
 /** A map with free keys. */
