@@ -51,17 +51,20 @@ export function resolveData(options: ResolveOptions): ResolvedData {
       `set config.${key}.DATA_SOURCES=[disk_folder]`,
     )
   }
+  const found = split.DATA_SOURCES.map((name, index) =>
+    chosen(name, `${key}.DATA_SOURCES[${index}]`, 'data source', kinds),
+  )
   checkLengths(split, key)
   const sources = split.DATA_SOURCES.map((name, index) => {
-    const kind = chosen(name, `${key}.DATA_SOURCES[${index}]`, 'data source', kinds)
+    const kind = found[index]!
     const context = { split, splitName, channels, labelled: labelsFrom(split, index) === name }
     if (kind.path === 'none') return kind.spec('', context)
-    const found = dataPath(options, index)
-    if (typeof found.path !== 'string') {
-      throw new VisslError(ExitCode.usage, `${found.from} is a list where one path is wanted`, found.fix)
+    const path = dataPath(options, index)
+    if (typeof path.path !== 'string') {
+      throw new VisslError(ExitCode.usage, `${path.from} is a list where one path is wanted`, path.fix)
     }
-    if (kind.path === 'file') requireFile(found)
-    return kind.spec(staged(found.path), context)
+    if (kind.path === 'file') requireFile(path)
+    return kind.spec(staged(path.path), context)
   })
   const labels = (split.LABEL_SOURCES ?? []).map((name, index) =>
     labelSpec(options, name, index, staged, split.DATA_SOURCES[index]),
