@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import type { OperatorSpan } from '../../ts/engine/index.ts'
 import { chromeTrace, summaryOf } from '../../ts/hooks/profile.ts'
 import type { Span } from '../../ts/train/timers.ts'
 import { runTiny } from '../train/_run.ts'
@@ -15,22 +16,41 @@ const spans: Span[] = [
   { name: 'train_step_total', kind: 'step', start: 11, end: 21 },
 ]
 
+/** By their ends: conv2d encloses convolution. */
+const operators: OperatorSpan[] = [
+  { name: 'aten::convolution', thread: 1, start: 2.5, end: 5.5 },
+  { name: 'aten::conv2d', thread: 1, start: 2, end: 6 },
+  { name: 'aten::add', thread: 2, start: 3, end: 3.5 },
+  { name: 'aten::add', thread: 1, start: 7, end: 7.5 },
+]
+
 test('the summary names what takes most of a step', (t) => {
-  t.deepEqual(summaryOf(spans).split('\n'), [
+  t.deepEqual(summaryOf(spans, []).split('\n'), [
     'profile of 2 steps, 10.0 ms each',
     '    forward               5.00 ms  50.0 %',
     '    read_sample           1.00 ms  10.0 %',
     '    hook progress onStep  0.50 ms   5.0 %',
   ])
-  t.regex(summaryOf([]), /ended before/)
+  t.deepEqual(summaryOf(spans, operators).split('\n').slice(4), [
+    '    operator aten::convolution  1.50 ms  15.0 %',
+    '    operator aten::conv2d       0.50 ms   5.0 %',
+    '    operator aten::add          0.50 ms   5.0 %',
+  ])
+  t.regex(summaryOf([], []), /ended before/)
 })
 
 test('the trace is Chrome’s', (t) => {
-  const { traceEvents } = JSON.parse(chromeTrace(spans)) as { traceEvents: Record<string, unknown>[] }
+  const { traceEvents } = JSON.parse(chromeTrace(spans, operators)) as {
+    traceEvents: Record<string, unknown>[]
+  }
   const [forward] = traceEvents.filter(({ name }) => name === 'forward')
   t.like(forward, { ph: 'X', cat: 'step', ts: 2000, dur: 6000, tid: 1 })
   const titles = traceEvents.filter(({ ph }) => ph === 'M').map(({ args }) => (args as { name: string }).name)
-  t.deepEqual(titles, ['train step', 'hooks', 'loader', 'operators'])
+  t.deepEqual(titles, ['train step', 'hooks', 'operators, thread 1', 'operators, thread 2'])
+  t.like(
+    traceEvents.find(({ name }) => name === 'aten::conv2d'),
+    { cat: 'operator', ts: 2000, dur: 4000, tid: 11 },
+  )
 })
 
 test.serial('a run with --profile leaves a trace and a summary, of as many steps as there are', async (t) => {
@@ -44,8 +64,18 @@ test.serial('a run with --profile leaves a trace and a summary, of as many steps
     t.regex(printed, new RegExp(`profile of ${recorded} steps, [\\d.]+ ms each`))
     t.regex(printed, /backward +[\d.]+ ms +[\d.]+ %/)
     const path = /trace: (\S+profile\.json)/.exec(printed)![1]!
-    const { traceEvents } = JSON.parse(readFileSync(path, 'utf8')) as { traceEvents: { name: string }[] }
+    const { traceEvents } = JSON.parse(readFileSync(path, 'utf8')) as {
+      traceEvents: { name: string; ts: number; dur: number }[]
+    }
     t.is(traceEvents.filter(({ name }) => name === 'optimizer_step').length, recorded)
     t.true(traceEvents.some(({ name }) => name === 'progress onStep'))
+    // Operators lie within the step that ran them: one clock.
+    const within = (outer: string, inner: string) => {
+      const steps = traceEvents.filter(({ name }) => name === outer)
+      const [operator] = traceEvents.filter(({ name }) => name === inner)
+      return steps.some(({ ts, dur }) => ts <= operator!.ts && operator!.ts + operator!.dur <= ts + dur + 50)
+    }
+    t.true(within('forward', 'aten::conv2d'))
+    t.true(within('backward', 'ConvolutionBackward0'))
   }
 })

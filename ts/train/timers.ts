@@ -1,5 +1,5 @@
 /** What a span of time was spent on. */
-export type SpanKind = 'step' | 'hook' | 'loader' | 'operator'
+export type SpanKind = 'step' | 'hook'
 
 /** A stretch of time; milliseconds on the clock of `performance.now`. */
 export interface Span {
