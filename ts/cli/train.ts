@@ -86,6 +86,7 @@ export const train: Command = {
       resume: resume === undefined || resume === 'auto' ? resume : resolve(cwd, resume),
       dryRun: args.options.has('dry-run'),
       fitMachine: args.options.has('fit-machine'),
+      nodeId: root.node_id,
       profile: stepsOf(lastValue(args, 'profile')),
       commandLine: ['vissl', 'train', ...args.raw],
       cwd,

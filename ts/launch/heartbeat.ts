@@ -16,5 +16,8 @@ export function heartbeat(step: number, doing: string): void {
 
 /** Ends this rank when its starter is gone, however it went: nobody would wait for it or stop it any more. */
 export function endWithStarter(stop: () => void): void {
-  if (process.send !== undefined) process.once('disconnect', stop)
+  if (process.send === undefined) return
+  process.once('disconnect', stop)
+  // Listening must not keep a rank alive that has done its work.
+  process.channel?.unref()
 }

@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.ts'
-import { rank } from '../distributed/index.ts'
+import { rank, worldSize } from '../distributed/index.ts'
 import { CheckpointHook } from '../hooks/checkpoint.ts'
 import {
   BatchesSeenHook,
@@ -18,6 +18,7 @@ import { NanCheckHook } from '../hooks/nan-check.ts'
 import { PerfStatsHook } from '../hooks/perf-stats.ts'
 import { PhaseMetricsHook } from '../hooks/phase-metrics.ts'
 import { ProgressHook } from '../hooks/progress.ts'
+import { SameStartHook } from '../hooks/same-start.ts'
 import { TempFreezeHook } from '../hooks/temp-freeze.ts'
 import { TensorboardHook } from '../hooks/tensorboard.ts'
 import { EventFile, type Log, type Progress, type RunFolder } from '../logging/index.ts'
@@ -25,6 +26,7 @@ import { parseParams } from '../nn/params.ts'
 import { type Hook, hooks as registry } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 import { usesChannelsLast } from './build-task.ts'
+import { heartbeat } from './heartbeat.ts'
 
 /** What hooks write to. */
 export interface HookServices {
@@ -49,7 +51,10 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
   const events =
     config.TENSORBOARD_SETUP.USE_TENSORBOARD && rank() === 0 ? new EventFile(tensorboard) : undefined
   const when = (wanted: boolean, make: () => Hook): Hook[] => (wanted ? [make()] : [])
+  const isFirst = rank() === 0
   return [
+    ...when(worldSize() > 1, () => new SameStartHook()),
+    ...when(worldSize() > 1, () => heartbeatHook),
     ...when(config.MONITOR_PERF_STATS, () => new PerfStatsHook(file)),
     ...lossHooks(task),
     ...when(config.MODEL.MODEL_COMPLEXITY.COMPUTE_COMPLEXITY, () => new ModelComplexityHook(file)),
@@ -66,13 +71,20 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
     new ProgressHook(progress, folder),
     ...when(HOOKS.LOG_GPU_STATS, () => new GpuStatsHook(file)),
     ...when(HOOKS.MEMORY_SUMMARY.PRINT_MEMORY_SUMMARY, () => new MemoryHook(file)),
-    ...when(watchesLearning(config), () => {
+    ...when(isFirst && watchesLearning(config), () => {
       const outputs = { log, metrics: folder.metrics, events }
       return new LearningHook(outputs, HOOKS.LEARNING.EVERY, HOOKS.LEARNING.SAMPLES)
     }),
-    ...when(config.EVALUATION.KNN.ENABLED, () => knnHook(task, folder, progress, log)),
+    ...when(isFirst && config.EVALUATION.KNN.ENABLED, () => knnHook(task, folder, progress, log)),
     ...HOOKS.EXTRA.map((name) => extraHook(name, HOOKS)),
   ]
+}
+
+const heartbeatHook: Hook = {
+  name: 'heartbeat',
+  onPhaseStart: ({ iteration, train }) => heartbeat(iteration, train ? 'training' : 'testing'),
+  onStep: ({ iteration, train }) => heartbeat(iteration, train ? 'training' : 'testing'),
+  onPhaseEnd: ({ iteration }) => heartbeat(iteration, 'end of a phase'),
 }
 
 /** Probes and evaluations learn labels from a network that is done learning. */

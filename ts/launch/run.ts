@@ -20,6 +20,7 @@ import type { Task } from '../train/task.ts'
 import { runPhases } from '../train/trainer.ts'
 import { buildTask } from './build-task.ts'
 import { assembleHooks } from './hooks.ts'
+import { placeRank } from './place-rank.ts'
 import { prepare } from './prepare.ts'
 import { describeTask, describeTrace, isDirChosen, mainLoader, reportEnd } from './report.ts'
 import { reproducible } from './reproducible.ts'
@@ -42,6 +43,8 @@ export interface TrainingRequest {
   readonly dryRun: boolean
   /** Change what this machine cannot do. */
   readonly fitMachine?: boolean
+  /** Which machine of the run this is, from 0. */
+  readonly nodeId?: number
   /** Steps to record; 0: none. */
   readonly profile?: number
   readonly commandLine: readonly string[]
@@ -76,7 +79,7 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
       return ExitCode.ok
     }
     const isDirSet = isDirChosen(config, originOf(origins, 'config.CHECKPOINT.DIR').kind)
-    place = placeRun(config, { name, isDirSet, resume: request.resume, cwd })
+    place = placeRank(() => placeRun(config, { name, isDirSet, resume: request.resume, cwd }))
     if (place.isFinished) {
       say('this run is finished; to train anew: another folder, or config.CHECKPOINT.OVERWRITE_EXISTING=true')
       return ExitCode.ok

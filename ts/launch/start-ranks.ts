@@ -1,0 +1,61 @@
+import { availableParallelism, networkInterfaces } from 'node:os'
+import type { Config } from '../config/index.ts'
+import { alone, joinGroup, type RankEnvironment, setWorldGroup } from '../distributed/index.ts'
+import { ExitCode, VisslError } from '../errors.ts'
+import { endWithStarter } from './heartbeat.ts'
+import { superviseRanks } from './ranks.ts'
+import { type Part, rendezvousVariables } from './world.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Milliseconds that a collective, and the start of a run, wait for the other processes. */
+const PATIENCE = 30 * 60_000
+
+/**
+ * Starts this machine's ranks as processes that run the same command line, and waits for them.
+ *
+ * @param say told what goes wrong
+ */
+export async function startRanks(
+  { nodeId, count, worldSize }: Extract<Part, { kind: 'starter' }>,
+  config: Config,
+  env: Environment,
+  say: (message: string) => void,
+): Promise<ExitCode> {
+  const variables = await rendezvousVariables(config, env)
+  // Each rank would take all cores for itself.
+  const threads = Math.max(1, Math.floor(availableParallelism() / count))
+  if (env.OMP_NUM_THREADS === undefined) variables.OMP_NUM_THREADS = String(threads)
+  if (config.DISTRIBUTED.NCCL_DEBUG) variables.NCCL_DEBUG = 'INFO'
+  const [, module = '', ...args] = process.argv
+  return superviseRanks({ module, args, count, nodeId, worldSize, variables, say, stallAfter: PATIENCE })
+}
+
+/**
+ * Joins the other processes of the run.
+ *
+ * @returns leaves them
+ * @throws VisslError when they do not come
+ */
+export function joinWorld(place: RankEnvironment, env: Environment): () => void {
+  const { rendezvous, rank, worldSize: size } = place
+  const isLocal =
+    rendezvous.kind === 'file' || rendezvous.host === '127.0.0.1' || rendezvous.host === 'localhost'
+  const address = addressOf(env.GLOO_SOCKET_IFNAME) ?? (isLocal ? '127.0.0.1' : '')
+  setWorldGroup(joinGroup({ rendezvous, rank, size, address, timeout: PATIENCE }))
+  endWithStarter(() => process.kill(process.pid, 'SIGTERM'))
+  return () => setWorldGroup(alone)
+}
+
+/** The address of a network interface. @throws VisslError (usage) when there is none of that name */
+function addressOf(name: string | undefined): string | undefined {
+  if (name === undefined || name === '') return undefined
+  const interfaces = networkInterfaces()
+  const found = interfaces[name]?.find(({ family }) => family === 'IPv4') ?? interfaces[name]?.[0]
+  if (found !== undefined) return found.address
+  throw new VisslError(
+    ExitCode.usage,
+    `GLOO_SOCKET_IFNAME is "${name}", and this machine has no such network interface`,
+    `choose one of: ${Object.keys(interfaces).join(', ')}`,
+  )
+}
