@@ -114,14 +114,15 @@ function chosen(
 }
 
 /** The path of data source `index`. */
-function dataPath({ split, splitName, catalog }: ResolveOptions, index: number): Found {
+function dataPath(options: ResolveOptions, index: number): Found {
+  const { split, splitName } = options
   const key = `DATA.${splitName}.DATA_PATHS`
   const given = split.DATA_PATHS[index]
   const set = `set config.${key}=[PATH]`
   if (given !== undefined && given !== '') return usable({ path: given, from: `${key}[${index}]`, fix: set })
   const name = split.DATASET_NAMES?.[index]
   if (name === undefined || name === '') throw new VisslError(ExitCode.usage, `${key} is empty`, set)
-  const found = catalogPath(catalog, name, splitName, 0, set)
+  const found = catalogPath(options, index, name, 0, set)
   if (found !== undefined) return usable(found)
   throw new VisslError(
     ExitCode.usage,
@@ -133,13 +134,14 @@ function dataPath({ split, splitName, catalog }: ResolveOptions, index: number):
 const part = (splitName: SplitName): string => (splitName === 'TRAIN' ? 'train' : 'val')
 
 function catalogPath(
-  catalog: DatasetCatalog = datasetCatalog,
+  { split: { DATA_SOURCES }, splitName, catalog = datasetCatalog }: ResolveOptions,
+  index: number,
   name: string,
-  splitName: SplitName,
   at: 0 | 1,
   set: string,
 ): Found | undefined {
-  const { entry, file } = builtEntry(catalog.get(name))
+  const record = catalog.get(name)
+  const { entry, file } = DATA_SOURCES[index] === 'disk_filelist' ? builtEntry(record) : record
   const split = part(splitName)
   const path = entry[split]?.[at]
   if (path === undefined) return undefined
@@ -192,7 +194,8 @@ function labelSpec(
 }
 
 /** The label files of source `index`. */
-function labelPath({ split, splitName, catalog }: ResolveOptions, index: number): Found {
+function labelPath(options: ResolveOptions, index: number): Found {
+  const { split, splitName, catalog = datasetCatalog } = options
   const key = `DATA.${splitName}.LABEL_PATHS`
   const set = `set config.${key}=[PATH]`
   const given = split.LABEL_PATHS?.[index]
@@ -200,8 +203,8 @@ function labelPath({ split, splitName, catalog }: ResolveOptions, index: number)
     return usable({ path: given, from: `${key}[${index}]`, fix: set })
   const name = split.DATASET_NAMES?.[index]
   const explicit = split.DATA_PATHS[index] !== undefined
-  if (name !== undefined && (!explicit || (catalog ?? datasetCatalog).has(name))) {
-    const found = catalogPath(catalog, name, splitName, 1, set)
+  if (name !== undefined && (!explicit || catalog.has(name))) {
+    const found = catalogPath(options, index, name, 1, set)
     if (found !== undefined) return usable(found)
   }
   throw new VisslError(
