@@ -73,6 +73,16 @@ test.serial('SIGTERM saves and exits with 143', async (t) => {
   assertTidy(t, cwd)
 })
 
+test.serial('a reader that goes away stops the run, which saves first', async (t) => {
+  const cwd = scratch(t)
+  const { code, err } = await trainTiny(cwd, [ENDLESS], {
+    shell: 'set -o pipefail; "$@" | sed "/iter: 2;/q"',
+  }).ended
+  t.is(code, ExitCode.terminated, err)
+  t.regex(err, /stopped: the reader of the output is gone at step \d+; saved .*\.torch/)
+  assertTidy(t, cwd)
+})
+
 test.serial('Ctrl-C during the kNN measurement before training', async (t) => {
   const cwd = scratch(t)
   const child = trainTiny(cwd, [ENDLESS, 'config.EVALUATION.KNN.ENABLED=true'])
