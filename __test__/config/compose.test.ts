@@ -267,3 +267,14 @@ test('a block that is empty in a file has its defaults; null on the command line
   t.is(composeConfig({ config: 'empty', cwd: folder }).config.MACHINE.DEVICE, 'gpu')
   t.regex(failure('config.MACHINE=null').message, /config\.MACHINE: got null, allowed: a map/)
 })
+
+test('what VISSL 0.1.6 added may be set with + as in 0.1.5, and without', (t) => {
+  for (const plus of ['+', '']) {
+    const { config } = compose(
+      `${plus}config.IMG_RETRIEVAL.DEBUG_MODE=true`,
+      `${plus}config.OPTIMIZER.betas=[0.8,0.9]`,
+    )
+    t.true(config.IMG_RETRIEVAL.DEBUG_MODE)
+    t.deepEqual(config.OPTIMIZER.betas, [0.8, 0.9])
+  }
+})

@@ -1,3 +1,4 @@
+import { isAddedLater } from './later.ts'
 import { type Extensions, outlineAt } from './listed.ts'
 import type { Mistake } from './mistake.ts'
 import type { Origins } from './origins.ts'
@@ -24,7 +25,7 @@ export function applyOverride(
       ? { message: `${override.text}: the value is missing`, fix: `write  ${override.key}=VALUE` }
       : (blockedAt(tree, path, mode === 'set') ??
         (mode === 'set' ? notThere(tree, origins, path, value, override, extensions) : undefined) ??
-        (mode === 'add' ? there(tree, path, value, override) : undefined) ??
+        (mode === 'add' && !isAddedLater(path) ? there(tree, path, value, override) : undefined) ??
         otherKind(getAt(tree, path), value, override))
   if (mistake !== undefined || value === undefined) return mistake
   for (const place of places(tree, path)) {

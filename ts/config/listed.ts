@@ -15,10 +15,20 @@ export function outlineAt(path: Path, extensions: Extensions = {}): Outline | 'f
   for (const [key, schema] of Object.entries(extensions)) {
     const prefix = ['config', ...key.split('.')]
     if (prefix.every((part, i) => path[i] === part)) {
-      return descend(outlineOf(schema), path.slice(prefix.length))
+      return descend(extensionOutline(schema), path.slice(prefix.length))
     }
   }
   return descend(builtIn.outline, path)
+}
+
+const extensionOutlines = new WeakMap<z.ZodType, Outline>()
+
+function extensionOutline(schema: z.ZodType): Outline {
+  const known = extensionOutlines.get(schema)
+  if (known !== undefined) return known
+  const outline = outlineOf(schema)
+  extensionOutlines.set(schema, outline)
+  return outline
 }
 
 function descend(from: Outline, path: Path): Outline | 'free' | undefined {

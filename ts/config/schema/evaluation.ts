@@ -1,4 +1,18 @@
-import { choice, count, flag, group, integer, integers, own, positive, real, reals, text } from './fields.ts'
+import { z } from 'zod'
+import {
+  choice,
+  count,
+  described,
+  flag,
+  group,
+  integer,
+  integers,
+  own,
+  positive,
+  real,
+  reals,
+  text,
+} from './fields.ts'
 
 /** `EVALUATION`: checks during training; the whole block is ours. */
 export const evaluationSchema = group(
@@ -73,6 +87,17 @@ export const retrievalSchema = group(
     FEATS_PROCESSING_TYPE: choice(['', 'rmac', 'gem', 'l2_norm'], '', 'how features are pooled'),
     GEM_POOL_POWER: positive(4, 'exponent of GeM'),
     WHITEN_IMG_LIST: text('', 'images that whitening is learned on'),
+    DEBUG_MODE: flag(false, 'use a few images only'),
+    NUM_TRAINING_SAMPLES: integer(-1, 'images that whitening is learned on; below 0: all'),
+    NUM_QUERY_SAMPLES: integer(-1, 'queries; below 0: all'),
+    NUM_DATABASE_SAMPLES: integer(-1, 'images that are searched; below 0: all'),
+    USE_DISTRACTORS: flag(false, 'search among the distractors as well'),
+    IMG_SCALINGS: reals([1], 'scales whose features are averaged'),
+    SIMILARITY_MEASURE: choice(['cosine_similarity', 'l2'], 'cosine_similarity', 'how features are compared'),
+    CROP_QUERY_ROI: flag(false, 'crop queries to their region'),
+    NORMALIZE_FEATURES: flag(true, 'normalise features to length 1'),
+    SAVE_RETRIEVAL_RANKINGS_SCORES: flag(true, 'save rankings and scores'),
+    SAVE_FEATURES: flag(false, 'save features'),
   },
   'retrieval benchmark',
 )
@@ -83,8 +108,18 @@ export const clusterfitSchema = group(
     NUM_CLUSTERS: count(16000, 'clusters'),
     CLUSTER_BACKEND: text('faiss', 'always faiss'),
     N_ITER: count(50, 'iterations of k-means'),
+    OUTPUT_DIR: text('.', 'folder of the clusters'),
+    DATA_LIMIT: integer(-1, 'features that are clustered; 0 or less: all'),
+    DATA_LIMIT_SAMPLING: group({ SEED: integer(0, 'seed of the choice of features') }, 'choice of features'),
     FEATURES: group(
       {
+        EXTRACT: flag(false, 'extract features first'),
+        PATH: text('.', 'folder of the features'),
+        TEST_PARTITION: choice(['TRAIN', 'TEST'], 'TEST', 'which features are assigned to clusters as well'),
+        DIMENSIONALITY_REDUCTION: described(
+          z.int().min(0).default(0),
+          'dimensions after PCA; 0: as they are',
+        ),
         DATA_PARTITION: choice(['TRAIN', 'TEST'], 'TRAIN', 'which features are clustered'),
         DATASET_NAME: text('', 'name in output files'),
         LAYER_NAME: text('', 'which layer'),

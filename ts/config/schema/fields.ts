@@ -22,7 +22,7 @@ function wrap<T extends z.ZodObject>(object: T, description: string) {
 }
 
 /** Like `describe`, without the copy of the schema that zod makes. */
-function described<T extends z.ZodType>(schema: T, description: string): T {
+export function described<T extends z.ZodType>(schema: T, description: string): T {
   z.globalRegistry.add(schema, { description })
   return schema
 }

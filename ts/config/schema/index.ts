@@ -11,8 +11,16 @@ import { flag, group, integer, text } from './fields.ts'
 import { lossSchema } from './loss.ts'
 import { distributedSchema, machineSchema, multiProcessingMethod } from './machine.ts'
 import { modelSchema } from './model.ts'
+import { monitoringSchema, profilingSchema, reproducibilitySchema, slurmSchema } from './operations.ts'
 import { optimizerSchema } from './optimizer.ts'
-import { checkpointSchema, hooksSchema, metersSchema, tensorboardSchema, trainerSchema } from './training.ts'
+import {
+  checkpointSchema,
+  extractFeaturesSchema,
+  hooksSchema,
+  metersSchema,
+  tensorboardSchema,
+  trainerSchema,
+} from './training.ts'
 
 /** The block `config` of a configuration: the only source of keys, defaults, types and descriptions. */
 export const configSchema = group(
@@ -42,6 +50,11 @@ export const configSchema = group(
     NEAREST_NEIGHBOR: nearestNeighborSchema,
     TENSORBOARD_SETUP: tensorboardSchema,
     HOOKS: hooksSchema,
+    EXTRACT_FEATURES: extractFeaturesSchema,
+    REPRODUCIBILITY: reproducibilitySchema,
+    MONITORING: monitoringSchema,
+    PROFILING: profilingSchema,
+    SLURM: slurmSchema,
     EVALUATION: evaluationSchema,
   },
   'everything about a run',
