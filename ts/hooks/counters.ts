@@ -11,6 +11,16 @@ export class PhaseStartHook implements Hook {
     this.#log = log
   }
 
+  onStart({ trainPhases, phases, trainLoader, testLoader, maxIteration, loss, config }: Task): void {
+    const loader = (trainLoader ?? testLoader)!
+    this.#log.info(
+      `Model: ${config.MODEL.TRUNK.NAME}; loss: ${config.LOSS.name} ${JSON.stringify(loss.params)}`,
+    )
+    this.#log.info(`Number of epochs: ${trainPhases}, phases: ${phases.length}`)
+    this.#log.info(`Iterations per epoch: ${loader.batches}, all iterations: ${maxIteration}`)
+    this.#log.info(`Samples per epoch: ${loader.batches * loader.batchSize}`)
+  }
+
   onPhaseStart(task: Task): void {
     task.batches = 0
     this.#log.info(`Starting phase ${task.phaseIdx} [${task.train ? 'train' : 'test'}]`)

@@ -1,22 +1,24 @@
 import { stats } from '../engine/index.ts'
-import type { Log } from '../logging/index.ts'
+import type { Log, MetricsFile } from '../logging/index.ts'
 import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 
 /** Steps between two looks at the process's memory, which cost a system call. */
 const LOOK_EVERY = 10
 
-const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
+const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20)
 
-/** Logs the most memory that a phase took: the process's, and that of the tensors between steps. */
+/** Notes in `log.txt` and `metrics.jsonl` the most memory that a phase took: the process's, and that of the tensors between steps. */
 export class MemoryHook implements Hook {
   readonly name = 'memory'
   readonly #log: Log
+  readonly #metrics: MetricsFile
   #process = 0
   #tensors = 0
 
-  constructor(log: Log) {
+  constructor(log: Log, metrics: MetricsFile) {
     this.#log = log
+    this.#metrics = metrics
   }
 
   onPhaseStart(): void {
@@ -32,10 +34,11 @@ export class MemoryHook implements Hook {
 
   onPhaseEnd(task: Task): void {
     this.#look()
-    const kind = task.train ? 'train' : 'test'
-    this.#log.info(
-      `memory of phase ${task.phaseIdx} [${kind}]: process ${mebibytes(this.#process)}, tensors ${mebibytes(this.#tensors)}`,
-    )
+    const phase = task.train ? 'train' : 'test'
+    const [all, tensors] = [mebibytes(this.#process), mebibytes(this.#tensors)]
+    this.#log.info(`memory of phase ${task.phaseIdx} [${phase}]: process ${all} MiB, tensors ${tensors} MiB`)
+    const { iteration, trainPhaseIdx: epoch } = task
+    this.#metrics.write({ type: 'memory', phase, iteration, epoch, process_mib: all, tensors_mib: tensors })
   }
 
   #look(): void {

@@ -20,7 +20,10 @@ export class TensorboardHook implements Hook {
   #flushedAt = Date.now()
   #embeddings: { vectors: Float32Array; width: number; labels: string[] } | undefined
 
-  /** @param folder of the event file */
+  /**
+   * @param events closed by whoever made it
+   * @param folder of the event file
+   */
   constructor(events: EventFile, folder: string) {
     this.#events = events
     this.#folder = folder
@@ -67,11 +70,11 @@ export class TensorboardHook implements Hook {
   }
 
   onStop(): void {
-    this.#events.close()
+    this.#flush()
   }
 
   onEnd(): void {
-    this.#events.close()
+    this.#flush()
   }
 
   #flush(): void {

@@ -21,7 +21,7 @@ import { ProgressHook } from '../hooks/progress.ts'
 import { SameStartHook } from '../hooks/same-start.ts'
 import { TempFreezeHook } from '../hooks/temp-freeze.ts'
 import { TensorboardHook } from '../hooks/tensorboard.ts'
-import { EventFile, type Log, type Progress, type RunFolder } from '../logging/index.ts'
+import type { Log, Progress, RunFolder } from '../logging/index.ts'
 import { parseParams } from '../nn/params.ts'
 import { type Hook, hooks as registry } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
@@ -47,9 +47,7 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
   const { config } = task
   const { HOOKS } = config
   const file = folder.log
-  const tensorboard = folder.file('tb_logs')
-  const events =
-    config.TENSORBOARD_SETUP.USE_TENSORBOARD && rank() === 0 ? new EventFile(tensorboard) : undefined
+  const events = config.TENSORBOARD_SETUP.USE_TENSORBOARD && rank() === 0 ? folder.events : undefined
   const when = (wanted: boolean, make: () => Hook): Hook[] => (wanted ? [make()] : [])
   const isFirst = rank() === 0
   return [
@@ -58,7 +56,7 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
     ...when(config.MONITOR_PERF_STATS, () => new PerfStatsHook(file)),
     ...lossHooks(task),
     ...when(config.MODEL.MODEL_COMPLEXITY.COMPUTE_COMPLEXITY, () => new ModelComplexityHook(file)),
-    ...(events === undefined ? [] : [new TensorboardHook(events, tensorboard)]),
+    ...(events === undefined ? [] : [new TensorboardHook(events, folder.tensorboard)]),
     ...when(HOOKS.CHECK_NAN, () => new NanCheckHook(folder.path)),
     new PhaseStartHook(file),
     new TempFreezeHook(),
@@ -70,7 +68,7 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
     new CheckpointHook(checkpoints, file),
     new ProgressHook(progress, folder),
     ...when(HOOKS.LOG_GPU_STATS, () => new GpuStatsHook(file)),
-    ...when(HOOKS.MEMORY_SUMMARY.PRINT_MEMORY_SUMMARY, () => new MemoryHook(file)),
+    ...when(HOOKS.MEMORY_SUMMARY.PRINT_MEMORY_SUMMARY, () => new MemoryHook(file, folder.metrics)),
     ...when(isFirst && watchesLearning(config), () => {
       const outputs = { log, metrics: folder.metrics, events }
       return new LearningHook(outputs, HOOKS.LEARNING.EVERY, HOOKS.LEARNING.SAMPLES)

@@ -5,6 +5,7 @@ import { fileError, MAKE_FOLDER, writeFileWhole } from './files.ts'
 import { FileLog } from './log.ts'
 import { MetricsFile, type MetricsRow, PhaseMetricsFile } from './metrics.ts'
 import type { RunInfo } from './run-info.ts'
+import { EventFile } from './tensorboard/event-file.ts'
 
 /** The file with a run's configuration. */
 export const TRAIN_CONFIG = 'train_config.yaml'
@@ -29,6 +30,7 @@ export class RunFolder {
   #metrics: MetricsFile | undefined
   #phases: PhaseMetricsFile | undefined
   #stdout: MetricsFile | undefined
+  #events: EventFile | undefined
 
   private constructor(path: string) {
     this.path = path
@@ -101,6 +103,17 @@ export class RunFolder {
     return this.#stdout
   }
 
+  /** The folder of TensorBoard's files. */
+  get tensorboard(): string {
+    return this.file('tb_logs')
+  }
+
+  /** TensorBoard's event file; it is made at the first event. */
+  get events(): EventFile {
+    this.#events ??= new EventFile(this.tensorboard)
+    return this.#events
+  }
+
   /**
    * Writes `train_config.yaml`: the configuration in force, as a file that `config=` accepts.
    *
@@ -122,6 +135,7 @@ export class RunFolder {
     this.#metrics?.close()
     this.#phases?.close()
     this.#stdout?.close()
+    this.#events?.close()
   }
 }
 
