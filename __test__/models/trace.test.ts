@@ -83,6 +83,53 @@ test('features, layers and activations of a small network, by hand', (t) => {
   t.is(layers.at(-1)!.multiplyAdds, 4 * 64 * 10)
 })
 
+test('everything of ours can be followed without data', (t) => {
+  const evaluation = (pools: unknown[]): ModelInput => ({
+    FEATURE_EVAL_SETTINGS: {
+      EVAL_MODE_ON: true,
+      FREEZE_TRUNK_ONLY: true,
+      EXTRACT_TRUNK_FEATURES_ONLY: true,
+      LINEAR_EVAL_FEAT_POOL_OPS_MAP: pools as never,
+    },
+  })
+  const resnet = (params: object): ModelInput => ({
+    TRUNK: { NAME: 'resnet', TRUNK_PARAMS: { RESNETS: params } },
+  })
+  const pools = [
+    ['res2', ['AdaptiveAvgPool2d', [[6, 6]]]],
+    ['res3', ['AdaptiveMaxPool2d', [[3, 1]]]],
+    ['res4', ['AvgPool2d', [[2, 2], 1, 0]]],
+    ['res5', ['MaxPool2d', [[2, 2], 2, 1]]],
+    ['flatten', ['Identity', []]],
+  ]
+  const heads = {
+    PARAMS: [
+      ['swav_head', { dims: [2048, 8], num_clusters: [4], use_weight_norm_prototypes: true, use_bn: true }],
+    ],
+  } as ModelInput['HEAD']
+  // 2²⁰ images: computed rather than followed, this would need terabytes.
+  const many = 1 << 20
+  t.deepEqual(traceModel(evaluation(pools), [many, 3, 64, 64]).outputs, [
+    [many, 256 * 36],
+    [many, 512 * 3],
+    [many, 1024 * 9],
+    [many, 2048 * 4],
+    [many, 2048],
+  ])
+  for (const params of [
+    { NORM: 'LayerNorm' },
+    { NORM: 'GroupNorm', GROUPNORM_GROUPS: 32, STANDARDIZE_CONVOLUTIONS: true },
+  ])
+    t.deepEqual(traceModel(resnet(params), [many, 3, 64, 64]).outputs, [[many, 2048]])
+  for (const INPUT_TYPE of ['bgr', 'lab'] as const)
+    t.deepEqual(traceModel({ INPUT_TYPE, HEAD: heads }, [many, 3, 64, 64]).outputs, [
+      [many, 8],
+      [many, 4],
+    ])
+  for (const { name, config, input } of presets)
+    t.is(traceModel(config, [many, ...input]).outputs[0]![0], many, name)
+})
+
 test('what does not fit is found without data', (t) => {
   const resnet = (head: unknown[], more: ModelInput = {}): ModelInput => ({
     HEAD: { PARAMS: head as never },
