@@ -1,9 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { z } from 'zod'
 import { describeWeights, initWeights } from '../checkpoint/init-weights.ts'
 import { type Config, originOf } from '../config/index.ts'
-import { extractFeaturesSchema } from '../config/schema/training.ts'
 import { createLoader, type Loader } from '../data/index.ts'
 import { rank, worldSize } from '../distributed/index.ts'
 import { computeThreads, manualSeed } from '../engine/index.ts'
@@ -81,8 +79,7 @@ export async function runExtraction(request: TrainingRequest): Promise<ExitCode>
 
 /** The folder that features go to, and how many numbers a chunk holds. */
 function placeOf(config: Config, { resume, cwd, origins, name }: TrainingRequest) {
-  const { EXTRACT_FEATURES } = config as { EXTRACT_FEATURES?: z.input<typeof extractFeaturesSchema> }
-  const { OUTPUT_DIR, CHUNK_THRESHOLD: threshold } = extractFeaturesSchema.parse(EXTRACT_FEATURES)
+  const { OUTPUT_DIR, CHUNK_THRESHOLD: threshold } = config.EXTRACT_FEATURES
   if (OUTPUT_DIR !== '') return { folder: makeFolder(resolve(cwd, OUTPUT_DIR)), threshold }
   const isDirSet = isDirChosen(config, originOf(origins, 'config.CHECKPOINT.DIR').kind)
   return { folder: placeRun(config, { name, isDirSet, resume, cwd }).folder.path, threshold }
