@@ -16,8 +16,6 @@ export interface ResolveOptions {
   splitName: SplitName
   channels: 1 | 3
   catalog?: DatasetCatalog
-  /** What a path is read as, a copy on the local disk for example. */
-  staged?: (path: string) => string
 }
 
 export interface ResolvedData {
@@ -42,7 +40,7 @@ interface Found {
  * @throws VisslError naming the key, and the file where a path is missing
  */
 export function resolveData(options: ResolveOptions): ResolvedData {
-  const { split, splitName, channels, staged = (path) => path } = options
+  const { split, splitName, channels } = options
   const key = `DATA.${splitName}`
   if (split.DATA_SOURCES.length === 0) {
     throw new VisslError(
@@ -64,13 +62,32 @@ export function resolveData(options: ResolveOptions): ResolvedData {
       throw new VisslError(ExitCode.usage, `${path.from} is a list where one path is wanted`, path.fix)
     }
     if (kind.path === 'file') requireFile(path)
-    return kind.spec(staged(path.path), context)
+    return kind.spec(path.path, context)
   })
-  const labels = (split.LABEL_SOURCES ?? []).map((name, index) =>
-    labelSpec(options, name, index, staged, split.DATA_SOURCES[index]),
-  )
+  const labels = (split.LABEL_SOURCES ?? []).map((name, index) => labelSpec(options, name, index))
   const own = labels.every((label, index) => label.type === 'source' && label.source === index)
   return { sources, labels: own && labels.length === sources.length ? [] : labels }
+}
+
+/** The paths that a split reads: one an image source, and one or several a label source. */
+export interface SplitPathList {
+  /** Empty of sources that read nothing. */
+  data: string[]
+  /** Empty of labels that are in no file of their own. */
+  labels: CatalogPath[]
+}
+
+/** Where {@link resolveData} finds the data. @throws VisslError as it does */
+export function pathsOf(options: ResolveOptions): SplitPathList {
+  const { sources, labels } = resolveData(options)
+  const { LABEL_SOURCES = [] } = options.split
+  return {
+    data: sources.map(({ path }) => (typeof path === 'string' ? path : '')),
+    labels: LABEL_SOURCES.map((_, index) => {
+      const label = labels[index]
+      return label?.type === 'files' ? label.paths : ''
+    }),
+  }
 }
 
 const labelsFrom = (split: DataSplit, index: number): string | undefined => split.LABEL_SOURCES?.[index]
@@ -169,20 +186,15 @@ function requireFile({ path, from, fix }: Found): void {
   }
 }
 
-function labelSpec(
-  options: ResolveOptions,
-  name: string,
-  index: number,
-  staged: (path: string) => string,
-  dataSource: string | undefined,
-): LabelSpec {
+function labelSpec(options: ResolveOptions, name: string, index: number): LabelSpec {
+  const dataSource = options.split.DATA_SOURCES[index]
   const key = `DATA.${options.splitName}.LABEL_SOURCES`
   const known = Object.entries(kinds).filter(([, kind]) => kind.labels)
   const kind = chosen(name, `${key}[${index}]`, 'label source', Object.fromEntries(known))
   if (name === 'disk_filelist') {
     const found = labelPath(options, index)
     requireFile(found)
-    return { type: 'files', paths: [found.path].flat().map((path) => staged(path as string)) }
+    return { type: 'files', paths: [found.path].flat() as string[] }
   }
   if (name === 'synthetic') return { type: 'zero' }
   if (dataSource === name && kind.labels) return { type: 'source', source: index }
