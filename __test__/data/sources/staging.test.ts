@@ -130,10 +130,13 @@ test('one process a machine copies, the others wait and read the same', async (t
   save(join(origin, 'a.png'), 'a')
   const train = split(origin, join(folder, 'disk'))
   const calls: string[] = []
-  const leader = stage(train, train, { barrier: () => void calls.push('leader') })
+  const leader = stage(train, train, { barrier: () => calls.push('leader') })
   const other = stage(train, train, {
     isLeader: false,
-    barrier: async () => void (await leader, calls.push('other')),
+    barrier: async () => {
+      await leader
+      calls.push('other')
+    },
   })
   const [first, second] = await Promise.all([leader, other])
   t.deepEqual(first.splits, second.splits)

@@ -31,7 +31,7 @@ export interface StageOptions {
   /** Whether this process copies; one a machine does, the others wait in `barrier`. Default true. */
   isLeader?: boolean
   /** Called once when the copies are there, by every process. */
-  barrier?: () => void | Promise<void>
+  barrier?: () => unknown
   /** What the processes of one run on this machine have in common; names the temporary folder. */
   runId?: string
   catalog?: DatasetCatalog
