@@ -27,8 +27,8 @@ export interface Clustering {
   readonly objective: number
 }
 
-/** Elements of the score matrix that is made at a time. */
-const CHUNK = 1 << 22
+/** Elements of the score matrix that is made at a time: it stays in the cache. */
+const CHUNK = 1 << 20
 
 /**
  * Lloyd's k-means over the points of all processes, from points of the first process drawn at random. After the last
@@ -70,14 +70,36 @@ function runOnce(points: Tensor, options: KmeansOptions): Clustering {
     )
     broadcast(centroids)
     for (let i = 0; i < iterations; i++) {
-      scope(() => update(centroids, points, assign(points, centroids, options).assignments, options))
+      scope(() => update(centroids, points, options))
     }
     return { centroids, ...assign(points, centroids, options) }
   })
 }
 
+/** The nearest centroid of every point: calls `visit` with their scores and numbers, some points at a time. */
+function eachNearest(
+  points: Tensor,
+  centroids: Tensor,
+  metric: KmeansOptions['metric'],
+  visit: (from: number, best: Tensor, nearest: Tensor) => void,
+): void {
+  const [count] = points.shape as [number]
+  const transposed = centroids.t()
+  // ‖x − c‖² is smallest where x·c − ‖c‖²/2 is largest.
+  const offset = metric === 'cosine' ? null : centroids.pow(2).sum([1]).mul(-0.5)
+  const rows = Math.max(1, Math.floor(CHUNK / centroids.shape[0]!))
+  for (let at = 0; at < count; at += rows) {
+    scope(() => {
+      const some = points.narrow(0, at, Math.min(rows, count - at))
+      const scores = offset === null ? some.mm(transposed) : ops.addmm(offset, some, transposed)
+      const [best, nearest] = scores.max(1)
+      visit(at, best, nearest)
+    })
+  }
+}
+
 /**
- * The nearest centroid of every point.
+ * The nearest centroid of every point, and the mean of the distances over the points of all processes.
  *
  * @param centroids K×D; for `cosine` of length 1
  */
@@ -88,26 +110,16 @@ export function assign(
 ): { assignments: Tensor; objective: number } {
   return scope(() => {
     const [count] = points.shape as [number]
-    const [clusters] = centroids.shape as [number]
-    const transposed = centroids.t()
-    const isCosine = metric === 'cosine'
-    // ‖x − c‖² is smallest where x·c − ‖c‖²/2 is largest.
-    const offset = isCosine ? null : centroids.pow(2).sum([1]).mul(-0.5)
-    const rows = Math.max(1, Math.floor(CHUNK / clusters))
-    const assignments = ops.empty([count], { dtype: 'int64', device: points.device })
-    const sum = ops.zeros([], { dtype: 'float64', device: points.device })
-    for (let at = 0; at < count; at += rows) {
-      scope(() => {
-        const some = points.narrow(0, at, Math.min(rows, count - at))
-        const scores = offset === null ? some.mm(transposed) : ops.addmm(offset, some, transposed)
-        const [best, nearest] = scores.max(1)
-        assignments.narrow(0, at, some.shape[0]!).copy_(nearest)
-        sum.add_(best.sum({ dtype: 'float64' }))
-      })
-    }
+    const { device } = points
+    const assignments = ops.empty([count], { dtype: 'int64', device })
+    const sum = ops.zeros([], { dtype: 'float64', device })
+    eachNearest(points, centroids, metric, (from, best, nearest) => {
+      assignments.narrow(0, from, nearest.shape[0]!).copy_(nearest)
+      sum.add_(best.sum({ dtype: 'float64' }))
+    })
     const average = sum.div(count)
     allReduce(average, 'mean')
-    if (isCosine) return { assignments, objective: 1 - average.item() }
+    if (metric === 'cosine') return { assignments, objective: 1 - average.item() }
     const squares = points.norm().pow(2).to('float64').div(count)
     allReduce(squares, 'mean')
     return { assignments, objective: squares.item() - 2 * average.item() }
@@ -118,12 +130,15 @@ export function assign(
 function update(
   centroids: Tensor,
   points: Tensor,
-  assignments: Tensor,
   { metric = 'euclidean', empty = 'keep' }: KmeansOptions,
 ): void {
   const [clusters] = centroids.shape as [number]
-  const sums = ops.zeros_like(centroids).index_add_(0, assignments, points)
-  const counts = ops.bincount(assignments, null, clusters).to(centroids.dtype)
+  const sums = ops.zeros_like(centroids)
+  const counts = ops.zeros([clusters], { dtype: 'int64', device: points.device })
+  eachNearest(points, centroids, metric, (from, _best, nearest) => {
+    sums.index_add_(0, nearest, points.narrow(0, from, nearest.shape[0]!))
+    counts.add_(ops.bincount(nearest, null, clusters))
+  })
   if (worldSize() > 1) {
     allReduce(sums, 'sum')
     allReduce(counts, 'sum')
