@@ -15,6 +15,8 @@ test('outline and defaults are those of the schema, from the cache or not', (t) 
   t.deepEqual(builtIn.outline, JSON.parse(JSON.stringify(outlineOf(rootSchema))) as Outline)
   t.deepEqual(builtIn.defaults, rootSchema.parse({}) as unknown as Tree)
   t.deepEqual(faults(builtIn.defaults, builtIn.outline), [])
+  const hint = 'a refinement in the schema makes every composition load zod: teach outlineOf to express it'
+  t.false(JSON.stringify(builtIn.outline).includes('"opaque"'), hint)
 })
 
 const schemas: readonly z.ZodType[] = [
@@ -38,6 +40,7 @@ const schemas: readonly z.ZodType[] = [
   z.tuple([z.string(), z.array(z.unknown())]),
   z.tuple([z.string()]).rest(z.int()),
   z.record(z.string(), z.int()),
+  z.strictObject({ a: z.int().optional() }),
   z.union([z.string(), z.int(), z.array(z.int())]),
   z.looseObject({
     a: z.int(),
@@ -93,7 +96,7 @@ test('an outline finds what zod finds', (t) => {
       const what = `${describeOutline(outline)}: ${JSON.stringify(value)}`
       t.is(ours.length === 0, theirs.size === 0, what)
       t.true(
-        ours.every((path) => [...theirs].some((other) => other.startsWith(path))),
+        ours.every((path) => [...theirs].some((other) => other.startsWith(path) || path.startsWith(other))),
         what,
       )
     }
@@ -106,7 +109,6 @@ test('what an outline cannot express is opaque', (t) => {
     z.email(),
     z.int().refine((x) => x > 1),
     z.string().transform(Number),
-    z.strictObject({}),
     z.date(),
   ]) {
     t.is(outlineOf(schema).kind, 'opaque')

@@ -52,9 +52,14 @@ function shapeOf(schema: z.ZodType): Outline {
   if (checks.length > 0) return { kind: 'opaque' }
   switch (def.type) {
     case 'object': {
-      if (def.catchall?.def.type === 'never') return { kind: 'opaque' }
+      const isStrict = def.catchall?.def.type === 'never'
       const keys = Object.entries(def.shape).map(([key, value]) => [key, outlineOf(value)] as const)
-      return { kind: 'map', open: isOpen(schema), keys: Object.fromEntries(keys) }
+      return {
+        kind: 'map',
+        open: isOpen(schema),
+        ...(isStrict ? { strict: true } : {}),
+        keys: Object.fromEntries(keys),
+      }
     }
     case 'record':
       return { kind: 'record', of: outlineOf(def.valueType) }

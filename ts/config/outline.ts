@@ -11,7 +11,12 @@ export type Outline = Kind & {
 }
 
 type Kind =
-  | { readonly kind: 'map'; readonly open: boolean; readonly keys: Readonly<Record<string, Outline>> }
+  | {
+      readonly kind: 'map'
+      readonly open: boolean
+      readonly strict?: true
+      readonly keys: Readonly<Record<string, Outline>>
+    }
   | { readonly kind: 'record'; readonly of: Outline }
   | { readonly kind: 'list'; readonly of: Outline; readonly min?: number; readonly max?: number }
   | { readonly kind: 'tuple'; readonly items: readonly Outline[]; readonly rest?: Outline }
@@ -41,9 +46,14 @@ export function faults(value: Value | undefined, outline: Outline, path: Path = 
   switch (outline.kind) {
     case 'map':
       if (!isTree(value)) return [path]
-      return Object.entries(outline.keys).flatMap(([key, inner]) =>
-        faults(Object.hasOwn(value, key) ? value[key] : undefined, inner, [...path, key]),
-      )
+      return [
+        ...Object.entries(outline.keys).flatMap(([key, inner]) =>
+          faults(Object.hasOwn(value, key) ? value[key] : undefined, inner, [...path, key]),
+        ),
+        ...Object.keys(value)
+          .filter((key) => outline.strict && !Object.hasOwn(outline.keys, key))
+          .map((key) => [...path, key]),
+      ]
     case 'record':
       if (!isTree(value)) return [path]
       return Object.entries(value).flatMap(([key, item]) => faults(item, outline.of, [...path, key]))

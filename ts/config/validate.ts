@@ -1,6 +1,6 @@
 import { didYouMean } from '../errors.ts'
 import { builtIn } from './built-in.ts'
-import { describeValue, type Extensions, outlineAt } from './listed.ts'
+import { describeValue, type Extensions, keysAt, outlineAt } from './listed.ts'
 import type { Mistake } from './mistake.ts'
 import { describeOrigin, type Origin, originOf } from './origins.ts'
 import { describeOutline, faults, type Outline } from './outline.ts'
@@ -85,14 +85,25 @@ function explain(
   const allowed = outline === undefined || outline === 'free' ? 'anything' : describeOutline(outline)
   const origin = originOf(origins, key)
   const value = getAt(tree, path)
-  const detail = `got ${describeValue(value)}, ${message ?? `allowed: ${allowed}`}`
+  const isUnknown = outline === undefined && message === undefined
+  const detail = isUnknown
+    ? 'not a known key'
+    : `got ${describeValue(value)}, ${message ?? `allowed: ${allowed}`}`
   const file = origin.kind === 'file' ? files.get(origin.file) : undefined
   const shown =
     origin.kind === 'file' && file !== undefined ? `\n${showLine(file.text, origin.line, origin.column)}` : ''
   return {
     message: `${placeOf(origin, key)}  ${key}: ${detail}${shown}`,
-    fix: message ?? fixFor(key, value, outline, `give ${key} ${allowed}`),
+    fix: isUnknown
+      ? unknownFix(path, extensions)
+      : (message ?? fixFor(key, value, outline, `give ${key} ${allowed}`)),
   }
+}
+
+function unknownFix(path: Path, extensions: Extensions): string {
+  const keys = keysAt(path.slice(0, -1), extensions)
+  const near = didYouMean(path.at(-1)!, keys)
+  return near.length > 0 ? `did you mean  ${near.join('  or  ')} ?` : `known here: ${keys.join(', ')}`
 }
 
 /** Where a value is from; an override that has the key itself in it is not repeated. */
