@@ -7,7 +7,14 @@ export {
   withAutocast,
   withoutAutocast,
 } from './autocast.ts'
-export { enableGrad, grad, isGradEnabled, noGrad } from './autograd.ts'
+export {
+  enableGrad,
+  grad,
+  gradientsOf,
+  isGradEnabled,
+  noGrad,
+  type ParameterGradient,
+} from './autograd.ts'
 export { Collectives, type NativeStore, openFileStore, openTcpStore } from './collectives.ts'
 export {
   fromBytes,

@@ -17,6 +17,7 @@ export interface NativeEngine {
   isContiguous(handle: number, memoryFormat: number): number
   setRequiresGrad(handle: number, on: boolean): number
   grad(handle: number): number
+  gradients(count: number): number
   setGrad(handle: number, gradient?: number): number
   backward(handle: number, gradient: number | undefined, retainGraph: boolean, createGraph: boolean): number
   gradOf(outputs: number, inputs: number, retainGraph: boolean, createGraph: boolean): number

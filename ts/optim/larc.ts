@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { larcParams } from '../config/schema/optimizers.ts'
-import { noGrad, type Parameter, scope, type Tensor } from '../engine/index.ts'
+import { internal, noGrad, type Parameter, scope, type Tensor } from '../engine/index.ts'
 import { norms } from './norms.ts'
 import type { AnyOptimizer, OptimizerState, ParamGroup } from './optimizer.ts'
 
@@ -39,20 +39,28 @@ export class Larc implements AnyOptimizer {
 
   #adapt({ params, lr, weightDecay }: ParamGroup): void {
     const { clip, eps, trust_coefficient: trust } = this.#settings
-    const pairs: [Parameter, Tensor][] = []
+    const chosen: Parameter[] = []
+    const grads: Tensor[] = []
     for (const param of params) {
       const { grad } = param
-      if (grad !== null) pairs.push([param, grad])
+      if (grad === null) continue
+      chosen.push(param)
+      grads.push(grad)
     }
-    const weights = norms(pairs.map(([param]) => param))
-    const gradients = norms(pairs.map(([, grad]) => grad))
-    for (const [i, [param, grad]] of pairs.entries()) {
-      const [weight, gradient] = [weights[i]!, gradients[i]!]
-      if (weight === 0 || gradient === 0) continue
-      let rate = (trust * weight) / (gradient + weight * weightDecay + eps)
-      if (clip) rate = Math.min(rate / lr, 1)
-      grad.add_(param, { alpha: weightDecay }).mul_(rate)
-    }
+    const [weights, gradients] = [norms(chosen), norms(grads)]
+    const adapted = chosen.flatMap((_, i) => (weights[i] === 0 || gradients[i] === 0 ? [] : [i]))
+    if (adapted.length === 0) return
+    const some = adapted.map((i) => grads[i]!)
+    const rates = adapted.map((i) => {
+      const rate = (trust * weights[i]!) / (gradients[i]! + weights[i]! * weightDecay + eps)
+      return clip ? Math.min(rate / lr, 1) : rate
+    })
+    internal._foreach_add_(
+      some,
+      adapted.map((i) => chosen[i]!),
+      { alpha: weightDecay },
+    )
+    internal._foreach_mul_(some, rates)
   }
 
   zeroGrad(): void {

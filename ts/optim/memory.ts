@@ -1,10 +1,11 @@
-import type { MemoryFormat, Parameter, Tensor } from '../engine/index.ts'
-import { checkSameShape, layoutOf } from './layout.ts'
+import { gradientsOf, type MemoryFormat, type Parameter, type Tensor } from '../engine/index.ts'
+import { ExitCode, VisslError } from '../errors.ts'
 
 /** State of one parameter in a state dictionary, under PyTorch's names. */
 export type ParameterState = Record<string, Tensor | number>
 
 interface Entry {
+  layout: MemoryFormat
   readonly numbers: Map<string, number>
   readonly tensors: Map<string, { value: Tensor; layout: MemoryFormat }>
 }
@@ -15,6 +16,22 @@ interface Entry {
  */
 export class OptimizerMemory {
   readonly #entries = new Map<Parameter, Entry>()
+
+  /**
+   * Tells in what layout a parameter lies from now on.
+   *
+   * @throws VisslError when it has holes or another order: fused updates walk plain memory
+   */
+  setLayout(param: Parameter, layout: MemoryFormat | null): void {
+    if (layout === null) {
+      throw new VisslError(
+        ExitCode.usage,
+        `a parameter of shape [${param.shape.join(', ')}] is not contiguous`,
+        'make it from a contiguous tensor',
+      )
+    }
+    this.#entry(param).layout = layout
+  }
 
   /** Counts an update. @returns how many there have been, from 1 */
   count(param: Parameter): number {
@@ -44,8 +61,7 @@ export class OptimizerMemory {
 
   /** A tensor in the parameter's shape, dtype and layout, every element `initial` at first. */
   tensor(param: Parameter, name: string, initial = 0): Tensor {
-    const { tensors } = this.#entry(param)
-    const layout = layoutOf(param)
+    const { tensors, layout } = this.#entry(param)
     const known = tensors.get(name)
     if (known?.layout === layout) return known.value
     const value = param.detach().clone({ memory_format: layout }).keep()
@@ -59,13 +75,14 @@ export class OptimizerMemory {
   /** The optimizer's own tensors; undefined before the parameter's first update. */
   stateOf(param: Parameter): ParameterState | undefined {
     const entry = this.#entries.get(param)
-    if (entry === undefined) return undefined
+    if (entry === undefined || (entry.numbers.size === 0 && entry.tensors.size === 0)) return undefined
     const tensors = Array.from(entry.tensors, ([name, { value }]) => [name, value] as const)
     return Object.fromEntries<Tensor | number>([...entry.numbers, ...tensors])
   }
 
   /** Takes over copies of a state's numbers and tensors; PyTorch stores numbers as tensors without dimensions. */
   restore(param: Parameter, state: Readonly<ParameterState>): void {
+    this.setLayout(param, gradientsOf([param])[0]!.layout)
     for (const [name, value] of Object.entries(state)) {
       if (typeof value === 'number') this.setNumber(param, name, value)
       else if (isNumber(param, name, value)) this.setNumber(param, name, value.item())
@@ -81,7 +98,7 @@ export class OptimizerMemory {
   #entry(param: Parameter): Entry {
     let entry = this.#entries.get(param)
     if (entry === undefined) {
-      entry = { numbers: new Map(), tensors: new Map() }
+      entry = { layout: 'contiguous', numbers: new Map(), tensors: new Map() }
       this.#entries.set(param, entry)
     }
     return entry
@@ -96,7 +113,12 @@ export class OptimizerMemory {
 export function checkState(param: Parameter, state: Readonly<ParameterState>): void {
   for (const [name, value] of Object.entries(state)) {
     if (typeof value === 'number' || isNumber(param, name, value)) continue
-    checkSameShape(param, value, `the optimizer's state "${name}"`)
+    const [expected, got] = [param.shape, value.shape]
+    if (expected.length === got.length && expected.every((size, i) => size === got[i])) continue
+    throw new VisslError(
+      ExitCode.data,
+      `the optimizer's state "${name}" has shape [${got.join(', ')}], its parameter [${expected.join(', ')}]`,
+    )
   }
 }
 

@@ -1,6 +1,5 @@
-import { noGrad, type Parameter, scope, type Tensor } from '../engine/index.ts'
+import { gradientsOf, noGrad, type Parameter, scope, type Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
-import { aligned, layoutOf } from './layout.ts'
 import { checkState, OptimizerMemory, type ParameterState } from './memory.ts'
 
 /** Parameters that share their settings. */
@@ -70,11 +69,12 @@ export abstract class Optimizer implements AnyOptimizer {
         for (const group of this.groups) {
           const params: Parameter[] = []
           const grads: Tensor[] = []
-          for (const param of group.params) {
-            const { grad } = param
-            if (grad === null) continue
+          for (const [i, { gradient, layout }] of gradientsOf(group.params).entries()) {
+            if (gradient === null) continue
+            const param = group.params[i]!
+            this.memory.setLayout(param, layout)
             params.push(param)
-            grads.push(aligned(param, grad, layoutOf(param), 'a gradient'))
+            grads.push(gradient)
           }
           if (params.length > 0) this.update(group, params, grads)
         }

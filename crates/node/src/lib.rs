@@ -175,6 +175,30 @@ impl Engine {
         self.settle(result, |grad| grad.unwrap_or(0.0))
     }
 
+    /// The first `count` argument values are handles of parameters; for each its gradient's handle (0: none) and its
+    /// layout are written to the results.
+    #[napi]
+    pub fn gradients(&mut self, count: u32) -> f64 {
+        let count = count as usize;
+        if count > self.arguments.len() || 2 * count > self.results.len() {
+            let error = TensorError {
+                kind: ErrorKind::Value,
+                message: "too many tensors".into(),
+            };
+            return self.settle(Err(error), |()| 0.0);
+        }
+        let result = self.session.gradients(&self.arguments[..count]);
+        if let Ok(found) = &result {
+            // SAFETY: as in `call`.
+            let results = unsafe { self.results.as_mut() };
+            for (pair, &(gradient, layout)) in results.chunks_exact_mut(2).zip(found) {
+                pair[0] = gradient;
+                pair[1] = f64::from(layout);
+            }
+        }
+        self.settle(result, |found| found.len() as f64)
+    }
+
     #[napi]
     pub fn set_grad(&mut self, handle: f64, gradient: Option<f64>) -> f64 {
         let result = self.session.set_grad(handle, gradient);

@@ -6,6 +6,8 @@
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/variable.h>
 #include <torch/version.h>
+#include <algorithm>
+#include <sstream>
 
 using at::Tensor;
 
@@ -62,6 +64,36 @@ Tensor* vissl_grad(const Tensor* t, Error* error) {
     return 0;
   });
   return found;
+}
+
+// What an optimizer needs of `count` parameters at once: for each a new reference to its gradient in the parameter's
+// layout (null when there is none), and that layout: 0 contiguous, 2 channels last, -1 neither.
+int32_t vissl_gradients(const Tensor* const* parameters, size_t count, Tensor** gradients, int32_t* layouts,
+                        Error* error) {
+  std::fill(gradients, gradients + count, nullptr);
+  int32_t code = guarded(error, [&] {
+    for (size_t k = 0; k < count; k++) {
+      const auto& p = *parameters[k];
+      bool plain = p.is_contiguous();
+      bool last = !plain && p.is_contiguous(at::MemoryFormat::ChannelsLast);
+      layouts[k] = plain ? 0 : last ? 2 : -1;
+      const auto& grad = p.grad();
+      if (!grad.defined()) continue;
+      if (grad.sizes() != p.sizes() || grad.scalar_type() != p.scalar_type() || grad.device() != p.device()) {
+        std::ostringstream text;
+        text << "a gradient is " << grad.scalar_type() << grad.sizes() << ", its parameter " << p.scalar_type()
+             << p.sizes();
+        throw BadArgument(KIND_VALUE, text.str());
+      }
+      auto format = last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+      gradients[k] = new Tensor(layouts[k] < 0 ? grad : grad.contiguous(format));
+    }
+    return 0;
+  });
+  if (code < 0) {
+    for (size_t k = 0; k < count; k++) delete gradients[k];
+  }
+  return code;
 }
 
 // `gradient` null clears it.

@@ -63,6 +63,13 @@ unsafe extern "C" {
     pub fn vissl_is_contiguous(tensor: *const C_tensor, memory_format: i32, error: *mut RawError) -> i32;
     pub fn vissl_set_requires_grad(tensor: *mut C_tensor, on: i32, error: *mut RawError) -> i32;
     pub fn vissl_grad(tensor: *const C_tensor, error: *mut RawError) -> *mut C_tensor;
+    pub fn vissl_gradients(
+        parameters: *const *mut C_tensor,
+        count: usize,
+        gradients: *mut *mut C_tensor,
+        layouts: *mut i32,
+        error: *mut RawError,
+    ) -> i32;
     pub fn vissl_set_grad(tensor: *mut C_tensor, gradient: *const C_tensor, error: *mut RawError) -> i32;
     pub fn vissl_backward(
         tensor: *const C_tensor,

@@ -3,6 +3,7 @@
 //! A [`Session`] owns a table of tensors and runs any ATen operator on them through the c10 dispatcher. It is
 //! single-threaded by design: one session belongs to one JavaScript environment.
 
+mod autograd;
 mod error;
 mod ffi;
 mod profile;

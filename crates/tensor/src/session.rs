@@ -32,7 +32,7 @@ pub struct Blob<'a> {
 /// The tensors, operators, strings and generators of one JavaScript environment.
 #[derive(Default)]
 pub struct Session {
-    table: Table,
+    pub(crate) table: Table,
     operators: Vec<*mut ffi::Operator>,
     names: HashMap<(String, String), u32>,
     strings: Vec<CString>,
@@ -177,64 +177,6 @@ impl Session {
         check(|error| unsafe { ffi::vissl_is_contiguous(raw, memory_format, error) }).map(|v| v != 0)
     }
 
-    pub fn set_requires_grad(&mut self, handle: f64, on: bool) -> Result<()> {
-        let raw = self.table.raw(handle)?;
-        // SAFETY: `raw` is live.
-        check(|error| unsafe { ffi::vissl_set_requires_grad(raw, i32::from(on), error) }).map(drop)
-    }
-
-    /// A handle of the gradient, if there is one.
-    pub fn grad(&mut self, handle: f64) -> Result<Option<f64>> {
-        let raw = self.table.raw(handle)?;
-        let mut error = RawError::none();
-        // SAFETY: `raw` is live; the result is a new reference that the table takes over.
-        let grad = unsafe { ffi::vissl_grad(raw, &mut error) };
-        if error.is_set() {
-            return Err(error.take());
-        }
-        Ok((!grad.is_null()).then(|| self.table.insert_raw(grad)))
-    }
-
-    pub fn set_grad(&mut self, handle: f64, gradient: Option<f64>) -> Result<()> {
-        let raw = self.table.raw(handle)?;
-        let gradient = self.optional(gradient)?;
-        // SAFETY: both tensors are live.
-        check(|error| unsafe { ffi::vissl_set_grad(raw, gradient, error) }).map(drop)
-    }
-
-    pub fn backward(&mut self, handle: f64, gradient: Option<f64>, retain: bool, create: bool) -> Result<()> {
-        let raw = self.table.raw(handle)?;
-        let gradient = self.optional(gradient)?;
-        // SAFETY: both tensors are live for the call.
-        check(|error| unsafe {
-            ffi::vissl_backward(raw, gradient, i32::from(retain), i32::from(create), error)
-        })
-        .map(drop)
-    }
-
-    /// Gradients of the sum of `outputs` with respect to `inputs`, without touching their `.grad`.
-    pub fn grad_of(
-        &mut self,
-        outputs: &[f64],
-        inputs: &[f64],
-        retain: bool,
-        create: bool,
-    ) -> Result<Vec<f64>> {
-        let outputs = outputs
-            .iter()
-            .map(|&handle| self.table.share(handle))
-            .collect::<Result<Vec<_>>>()?;
-        let inputs = inputs
-            .iter()
-            .map(|&handle| self.table.share(handle))
-            .collect::<Result<Vec<_>>>()?;
-        let gradients = Tensor::f_run_backward(&outputs, &inputs, retain, create)?;
-        Ok(gradients
-            .into_iter()
-            .map(|gradient| self.table.insert(gradient))
-            .collect())
-    }
-
     /// A tensor with a copy of `bytes`, row-major.
     pub fn from_bytes(&mut self, bytes: &[u8], shape: &[i64], dtype: i32) -> Result<f64> {
         let kind = kind(dtype)?;
@@ -326,12 +268,6 @@ impl Session {
         }
     }
 
-    /// Switches gradient recording (`None`: only asks). Returns what it was.
-    pub fn grad_mode(&self, on: Option<bool>) -> bool {
-        // SAFETY: sets a thread-local flag.
-        unsafe { ffi::vissl_grad_mode(on.map_or(-1, i32::from)) != 0 }
-    }
-
     pub fn manual_seed(&self, seed: i64) {
         tch::manual_seed(seed);
     }
@@ -373,7 +309,7 @@ impl Session {
         tch::Cuda::device_count()
     }
 
-    fn optional(&self, handle: Option<f64>) -> Result<*const C_tensor> {
+    pub(crate) fn optional(&self, handle: Option<f64>) -> Result<*const C_tensor> {
         handle.map_or(Ok(std::ptr::null()), |handle| {
             self.table.raw(handle).map(<*mut C_tensor>::cast_const)
         })
