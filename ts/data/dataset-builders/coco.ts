@@ -7,8 +7,11 @@ import type { MultiLabel } from './voc.ts'
 export const cocoAnnotations = (root: string, split: string): string =>
   join(root, 'annotations', `instances_${split}2014.json`)
 
+/** Whether a folder has the annotations of a part. */
+export const isCocoPart = (root: string, split: string): boolean => existsSync(cocoAnnotations(root, split))
+
 /** Whether a folder is the root of COCO 2014. */
-export const isCoco = (root: string): boolean => existsSync(cocoAnnotations(root, 'train'))
+export const isCoco = (root: string): boolean => isCocoPart(root, 'train')
 
 /**
  * The image-level labels of COCO (Lin et al. 2014): a class is present where one of its boxes, cut to the image, has

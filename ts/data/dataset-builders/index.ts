@@ -5,8 +5,15 @@ import { cocoAnnotations, isCoco, readCoco } from './coco.ts'
 import { writeIntegers, writeTexts, writeWhole } from './npy.ts'
 import { isVoc, type MultiLabel, readVoc } from './voc.ts'
 
-export { readCoco } from './coco.ts'
-export { writeIntegers, writeTexts } from './npy.ts'
+export { cocoAnnotations, isCocoPart, readCoco } from './coco.ts'
+export { readClassFolders, type SingleLabel } from './folders.ts'
+export { writeIntegers, writeTexts, writeWhole } from './npy.ts'
+export {
+  distantPermutations,
+  factorial,
+  type PermutationOptions,
+  type PermutationSet,
+} from './permutations.ts'
 export { type MultiLabel, readVoc } from './voc.ts'
 
 /** The files that a multi-label set is read from. */
