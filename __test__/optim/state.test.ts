@@ -1,4 +1,5 @@
 import test from 'ava'
+import { z } from 'zod'
 import { optimizerParams } from '../../ts/config/schema/optimizers.ts'
 import { computeThreads, ops, Parameter, scope, stats, type Tensor, tensor } from '../../ts/engine/index.ts'
 import { ExitCode, VisslError } from '../../ts/errors.ts'
@@ -7,8 +8,11 @@ import {
   type AnyOptimizer,
   buildOptimizer,
   Larc,
+  Optimizer,
   type OptimizerState,
   optimizers,
+  type ParamGroup,
+  type ParamGroupInput,
   RmsPropTf,
   Sgd,
 } from '../../ts/optim/index.ts'
@@ -154,6 +158,39 @@ test('eps before the root leaves the mean of squares as it is', (t) => {
     }
     optimizer.free()
     param.free()
+  })
+})
+
+class SignSgd extends Optimizer {
+  static readonly key = 'sign_sgd'
+  static readonly params = z.object({ lr: z.number().default(0.01), weight_decay: z.number().default(0) })
+  protected override readonly stateNames = []
+  constructor(groups: readonly ParamGroupInput[], params: z.output<typeof SignSgd.params>) {
+    super(groups, params)
+  }
+  protected override update(
+    { lr }: ParamGroup,
+    params: readonly Parameter[],
+    grads: readonly Tensor[],
+  ): void {
+    for (const [i, param] of params.entries()) param.add_(grads[i]!.sign(), { alpha: -lr })
+  }
+  protected override settings({ lr }: ParamGroup): Record<string, unknown> {
+    return { lr }
+  }
+}
+
+test('an optimizer of one’s own is registered and built by name', (t) => {
+  optimizers.register(SignSgd.key, SignSgd)
+  scope(() => {
+    using model = new Linear(2, 1)
+    const before = model.parameters().flatMap(flat)
+    const optimizer = buildOptimizer({ name: 'sign_sgd', lr: 0.5 }, model)
+    for (const param of model.parameters()) param.grad = ops.full(param.shape, -3)
+    optimizer.step()
+    for (const [i, value] of model.parameters().flatMap(flat).entries())
+      t.true(Math.abs(value - before[i]! - 0.5) < 1e-6)
+    t.throws(() => buildOptimizer({ name: 'sign_sgd', lr: 'fast' }, model), { message: /lr/ })
   })
 })
 

@@ -42,6 +42,23 @@ export interface AnyOptimizer {
 /**
  * A rule that updates parameters from their gradients. Subclasses give `update`, the group's `settings` under
  * PyTorch's names, and keep what they remember in `memory`, also under PyTorch's names.
+ *
+ * @example
+ * class SignSgd extends Optimizer {
+ *   static readonly key = 'sign_sgd'
+ *   static readonly params = z.object({ lr: z.number().default(0.01), weight_decay: z.number().default(0) })
+ *   protected override readonly stateNames = []
+ *   constructor(groups: readonly ParamGroupInput[], params: z.output<typeof SignSgd.params>) {
+ *     super(groups, params)
+ *   }
+ *   protected override update({ lr }: ParamGroup, params: readonly Parameter[], grads: readonly Tensor[]): void {
+ *     for (const [i, param] of params.entries()) param.add_(grads[i]!.sign(), { alpha: -lr })
+ *   }
+ *   protected override settings({ lr }: ParamGroup) {
+ *     return { lr }
+ *   }
+ * }
+ * optimizers.register(SignSgd.key, SignSgd) // then OPTIMIZER.name=sign_sgd
  */
 export abstract class Optimizer implements AnyOptimizer {
   readonly groups: ParamGroup[]
