@@ -8,9 +8,11 @@ import {
   type DinoLoss,
   type Loss,
   type LossContext,
+  type MaeLoss,
   type NnclrLoss,
   type SimsiamLoss,
 } from '../../ts/losses/index.ts'
+import { patches } from '../../ts/losses/mae.ts'
 import { load, readNpz } from '../nn/npz.ts'
 import { distance, flat } from '../nn/numbers.ts'
 import { close, gradientError, leaf } from './_golden.ts'
@@ -165,5 +167,28 @@ test('what does not fit is named before the first step or at it', (t) => {
     t.throws(() => byol.call(ops.ones([4, 4])), { message: /got 4×3/ })
     simsiam.projection = ops.ones([4, 3])
     t.throws(() => simsiam.call(ops.ones([4, 4])), { message: /got 4×3/ })
+  })
+})
+
+test('mae_loss equals PyTorch’s restatement and finite differences; patches come row by row', (t) => {
+  using loss = buildLoss({ name: 'mae_loss' }) as MaeLoss
+  using raw = buildLoss({ name: 'mae_loss', mae_loss: { norm_pix_loss: false } }) as MaeLoss
+  scope(() => {
+    const images = load(arrays, 'mae_loss/images')
+    const given = { images, mask: load(arrays, 'mae_loss/mask') }
+    loss.given = given
+    const input = leaf(load(arrays, 'mae_loss/output'))
+    const value = loss.call(input)
+    value.backward()
+    t.true(close(value.item(), Number(arrays.get('mae_loss/loss')!.data[0]), 1e-12))
+    t.true(distance(flat(input.grad!), arrays.get('mae_loss/grad_output')!.data) < 1e-10)
+    t.true(gradientError((x) => loss.call(x), [input]) < 1e-7)
+    raw.given = given
+    t.true(raw.call(patches(images, 2)).item() < 1e-20)
+    t.throws(() => loss.call(ops.ones([2, 5, 12])), {
+      message: /predictions 2×5×12 do not fit images 2×3×4×6/,
+    })
+    loss.given = undefined
+    t.throws(() => loss.call(input), { message: /the mask is missing/ })
   })
 })

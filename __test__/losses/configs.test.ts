@@ -3,11 +3,12 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { composeConfig, inferConfig } from '../../ts/config/index.ts'
 import { buildLoss, type LossContext } from '../../ts/losses/index.ts'
+import '../../ts/models/heads/mae-decoder.ts'
 import { SslModel } from '../../ts/models/index.ts'
 import { onDevice } from '../../ts/nn/index.ts'
 
 const root = fileURLToPath(new URL('../../configs/config/pretrain/', import.meta.url))
-const methods = ['barlow_twins', 'byol', 'dino', 'mocov3', 'nnclr', 'simsiam', 'vicreg']
+const methods = ['barlow_twins', 'byol', 'dino', 'mae', 'mocov3', 'nnclr', 'simsiam', 'vicreg']
 
 for (const method of methods) {
   for (const file of readdirSync(`${root}${method}`)) {

@@ -119,4 +119,20 @@ case(
     dino,
 )
 
+
+def mae(output, images, mask, p=2):
+    n, c, h, w = images.shape
+    target = F.unfold(images, p, stride=p)  # N, C*p*p, P; channels outermost
+    target = target.view(n, c, p * p, -1).permute(0, 3, 2, 1).reshape(n, -1, p * p * c)
+    target = (target - target.mean(-1, True)) / (target.var(-1, keepdim=True) + 1e-6).sqrt()
+    return (((output - target) ** 2).mean(-1) * mask).sum() / mask.sum()
+
+
+case(
+    "mae_loss",
+    {"output": torch.randn(2, 6, 12)},
+    {"images": torch.randn(2, 3, 4, 6), "mask": (torch.rand(2, 6) > 0.4).double()},
+    mae,
+)
+
 np.savez(Path(__file__).parent / "beyond.npz", **out)

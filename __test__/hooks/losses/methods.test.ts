@@ -2,6 +2,7 @@ import test from 'ava'
 import { noGrad, ops, scope, type Tensor, tensor } from '../../../ts/engine/index.ts'
 import type {
   DeepClusterLoss,
+  MaeLoss,
   MocoLoss,
   MomentumLoss,
   SwavLoss,
@@ -36,6 +37,11 @@ const queryAndKey: MakeBatch = (epoch, b) => ({
   'data_momentum.0': () => images(1000 + 100 * epoch + b, IMAGES),
   'label.0': () => indices(b, 1),
 })
+/** Images, as default_collate makes them. */
+const oneView: MakeBatch = (epoch, b) => ({
+  'data.0': () => images(100 * epoch + b, IMAGES),
+  'label.0': () => indices(b, 1),
+})
 /** Two large crops and a small one, as multicrop_collator makes them. */
 const crops: MakeBatch = (epoch, b) => ({
   'data.0.0': () => images(100 * epoch + b, IMAGES),
@@ -54,6 +60,23 @@ const mlp = (...dims: number[]) => [
   { dims, use_bn: true, use_relu: true, skip_last_layer_relu_bn: true },
 ]
 const swavHead = ['swav_head', { dims: [32, 16, 8], use_bn: true, num_clusters: [6] }]
+
+const maeModel = {
+  TRUNK: {
+    NAME: 'vision_transformer',
+    TRUNK_PARAMS: {
+      VISION_TRANSFORMERS: {
+        IMAGE_SIZE: SIZE,
+        PATCH_SIZE: 4,
+        NUM_LAYERS: 2,
+        NUM_HEADS: 2,
+        HIDDEN_DIM: 16,
+        MLP_DIM: 32,
+      },
+    },
+  },
+  HEAD: { PARAMS: [['mae_decoder', { in_dim: 16, dim: 8, depth: 1, heads: 2, patch_size: 4 }]] },
+}
 
 const swavSizes = {
   embedding_dim: 8,
@@ -118,6 +141,7 @@ const methods: Record<string, RunSpec> = {
     ]),
     crops,
   ),
+  mae_loss: spec('mae_loss', { mask_ratio: 0.5 }, maeModel, oneView),
   barlow_twins_loss: spec('barlow_twins_loss', { embedding_dim: 8 }, model(mlp(32, 16, 8)), twoViews),
   vicreg_loss: spec('vicreg_loss', {}, model(mlp(32, 16, 8)), twoViews),
 }
@@ -334,3 +358,40 @@ test.serial('what the hooks miss is said', async (t) => {
   t.regex(await wrong({ ...methods.swav_momentum_loss!, make: twoViews }), /rows|crop 1 of every image/)
   t.regex(await wrong({ ...methods.deepclusterv2_loss!, make: twoViews }), /batches of several crops/)
 })
+
+test.serial(
+  'MAE: the trunk sees a share of the patches while it trains, and all of them otherwise',
+  async (t) => {
+    using run = makeRun(oneEpoch('mae_loss'))
+    const { model: student, loss } = run.task
+    const masks: number[][] = []
+    const seen: number[] = []
+    const remove = student.trunk.featureBlocks()[1]![1].registerForwardHook((_block, inputs) => {
+      seen.push((inputs[0] as Tensor).shape[1]!)
+    })
+    await run.train(
+      at('onForward', ({ step }) => {
+        const { mask } = (loss as MaeLoss).given!
+        masks.push(flat(mask))
+        t.true(flat(mask.sum([1])).every((hidden) => hidden === 8))
+        t.deepEqual((step.output as Tensor).shape, [IMAGES, 16, 48])
+      }),
+      at('onUpdate', ({ model: trained }) => {
+        const features = scope(() => {
+          trained.eval()
+          const [pooled] = noGrad(() => trained.trunk.call(images(1, 2)))
+          trained.train()
+          return pooled!.shape
+        })
+        t.deepEqual(features, [2, 16])
+      }),
+    )
+    t.deepEqual(seen, [9, 17, 9, 17, 9, 17])
+    t.notDeepEqual(masks[0], masks[1])
+    remove()
+    using tested = makeRun(oneEpoch('mae_loss', { phases: [true, false] }))
+    t.regex((await t.throwsAsync(tested.train()))!.message, /mae_loss has no test phase/)
+    using other = makeRun({ ...methods.mae_loss!, MODEL: model(mlp(32, 8)) })
+    t.regex((await t.throwsAsync(other.train()))!.message, /needs a vision_transformer/)
+  },
+)

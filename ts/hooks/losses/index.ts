@@ -2,6 +2,7 @@ import {
   ByolLoss,
   DeepClusterLoss,
   DinoLoss,
+  MaeLoss,
   MocoLoss,
   MocoV3Loss,
   NnclrLoss,
@@ -12,6 +13,7 @@ import {
 import type { Hook } from '../../train/hook.ts'
 import type { Task } from '../../train/task.ts'
 import { ClusterMemoryHook, InitMemoryHook } from './deepcluster.ts'
+import { MaeHook } from './mae.ts'
 import { MocoHook } from './moco.ts'
 import { DinoHook, MomentumTeacherHook } from './momentum-teacher.ts'
 import { ProjectionHook } from './projection.ts'
@@ -39,6 +41,7 @@ export function lossHooks({ loss }: Pick<Task, 'loss'>): Hook[] {
   if (loss instanceof MocoLoss) return [new MocoHook(loss)]
   if (loss instanceof ByolLoss || loss instanceof MocoV3Loss) return [new MomentumTeacherHook(loss)]
   if (loss instanceof DinoLoss) return [new DinoHook(loss)]
+  if (loss instanceof MaeLoss) return [new MaeHook(loss)]
   if (loss instanceof SimsiamLoss || loss instanceof NnclrLoss) return [new ProjectionHook(loss)]
   return []
 }

@@ -42,8 +42,22 @@ export const simsiamParams = group({}, own('SimSiam'))
 /** `LOSS.mae_loss`. */
 export const maeParams = group(
   {
-    patch_size: count(16, 'side of a patch in pixels'),
+    mask_ratio: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0.75)
+      .describe('share of the patches that the trunk does not see'),
     norm_pix_loss: flag(true, 'targets are patches of mean 0 and variance 1'),
   },
   own('MAE'),
 )
+
+/** Head `mae_decoder`. */
+export const maeDecoderParams = z.strictObject({
+  in_dim: z.int().min(1).describe('width of the trunk’s tokens'),
+  dim: z.int().min(4).default(512).describe('width of the decoder’s tokens; a multiple of 4 and of heads'),
+  depth: z.int().min(1).default(8).describe('blocks'),
+  heads: z.int().min(1).default(16).describe('attention heads'),
+  patch_size: z.int().min(1).default(16).describe('pixels a side of a patch: that of the trunk'),
+})
