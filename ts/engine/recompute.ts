@@ -32,9 +32,9 @@ let recomputing = false
  * the random numbers and the autocast state of the first (Chen et al. 2016, arXiv:1604.06174). Gradients equal those
  * of a plain run.
  *
- * The recorded graph ends at the result, and `Tensor.backward` goes on from there: last segment first, each gradient
- * handed to the segment before. What it holds lives as long as the outermost scope. Where nothing is recorded, or
- * nothing in the segment needs a gradient, this is a plain call.
+ * The recorded graph ends at the result, and `Tensor.backward` (not `grad`) goes on from there: last segment first,
+ * each gradient handed to the segment before. What it holds lives as long as the outermost scope. Where nothing is
+ * recorded, or nothing in the segment needs a gradient, this is a plain call.
  *
  * @param segment must give the same result when called again, and write into neither its input nor its output
  * @param input a leaf (a batch, the result of another segment), or a tensor that is used nowhere else
