@@ -86,6 +86,9 @@ test.serial(
     t.regex(await runTiny(cwd, { overrides }), /resumed from .*model_iteration5\.torch at step 5/)
     t.true(existsSync(join(cwd, 'out/model_final_checkpoint_phase1.torch')))
     t.regex(await runTiny(cwd, { overrides }), /this run is finished/)
+    const longer = [...overrides, 'config.OPTIMIZER.num_epochs=3']
+    t.regex(await runTiny(cwd, { overrides: longer }), /this run is finished/)
+    t.regex(await runTiny(cwd, { overrides: longer, resume: 'auto' }), /resumed from .* at step 8.*done in/s)
   },
 )
 

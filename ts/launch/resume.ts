@@ -67,7 +67,8 @@ function placeInFolder(
   return {
     ...place,
     resumeFrom: chooseCheckpoint(folder.path, settings),
-    isFinished: isTrainingFinished(folder.path, settings),
+    // Who asks to resume may have raised the number of epochs.
+    isFinished: resume === undefined && isTrainingFinished(folder.path, settings),
   }
 }
 
