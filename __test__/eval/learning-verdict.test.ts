@@ -69,6 +69,13 @@ test('a low rank is no trouble where it was low from the start', (t) => {
   t.deepEqual(found({ now: low, first: low }), [])
 })
 
+test('embeddings that are alike from the start get some steps to spread', (t) => {
+  const alike = { ...even, spread: 0.03 }
+  t.deepEqual(found({ now: alike, first: alike, recent: falling.slice(0, 50) }), [])
+  t.is(found({ now: alike, first: alike })[0]?.kind, 'collapse')
+  t.is(found({ now: { ...even, spread: 0.01 }, first: alike, recent: [] })[0]?.kind, 'collapse')
+})
+
 test('few steps are judged by nobody', (t) => {
   t.deepEqual(found({ recent: [50, 50, 50], dataWait: 0.9 }), [])
 })

@@ -57,7 +57,7 @@ for (const [name, overrides] of healthy) {
     const looks = rows.filter(({ type }) => type === 'learning')
     t.deepEqual(
       looks.map(({ iteration }) => iteration),
-      [5, 10, 15, 20, 25, 30, 35, 40],
+      [1, 5, 10, 15, 20, 25, 30, 35, 40],
     )
   })
 }

@@ -31,12 +31,13 @@ export function embeddingStatistics(embeddings: Tensor, positives?: Tensor): Emb
       const rows = toDouble(embeddings)
       const unit = functional.normalize(rows)
       const spread = unit.std(0, false).mean().item() * Math.sqrt(width)
-      const pairs = ops.pdist(unit)
+      // Squared distances on the sphere are 2 − 2·cosine; each pair counts twice, and the diagonal not at all.
+      const closeness = unit.mm(unit.t()).mul(4).sub(4).exp().fill_diagonal_(0)
       return {
         spread,
         rank: rankMe(rows),
         rankLimit: Math.min(count, width),
-        uniformity: pairs.pow(2).mul(-2).exp().mean().log().item(),
+        uniformity: Math.log(closeness.sum().item() / (count * (count - 1))),
         alignment:
           positives === undefined
             ? undefined

@@ -38,6 +38,8 @@ const DIVERGED = 2
 const DEAD = 1e-6
 /** A loader that is waited for longer than this share of the time slows training down. */
 const SLOW = 0.25
+/** Steps that a network gets to spread embeddings that are alike from the start. */
+const SETTLED_STEPS = 100
 /** Steps that a judgement of the loss needs. */
 export const ENOUGH_STEPS = 20
 
@@ -48,9 +50,11 @@ export function judge(state: LearningState): Finding[] {
   )
 }
 
-function collapse({ now, first }: LearningState): Finding | undefined {
+function collapse({ now, first, recent }: LearningState): Finding | undefined {
   if (now === undefined) return undefined
-  if (!(now.spread >= COLLAPSED)) {
+  // A network may begin with embeddings that are much alike, and needs some steps to spread them.
+  const isSettled = first === undefined || !(now.spread >= first.spread / 2) || recent.length >= SETTLED_STEPS
+  if (!(now.spread >= COLLAPSED) && isSettled) {
     return {
       kind: 'collapse',
       message: `collapse: every image gets the same embedding (spread ${formatNumber(now.spread, 2)}, 1 would be even)`,

@@ -8,6 +8,8 @@ import type { Task } from '../train/task.ts'
 
 /** Share of training time that looking at embeddings may take. */
 const BUDGET = 0.01
+/** Products of numbers that a look may take: all embeddings are compared with one another. */
+const PRODUCTS = 5e8
 /** Losses that are remembered. */
 const RECENT = 100
 
@@ -95,9 +97,8 @@ export class LearningHook implements Hook {
   }
 
   #isDue(task: Task): boolean {
-    const isLast = task.epochDone
-    if (this.#every > 0) return isLast || task.iteration % this.#every === 0
-    return isLast || this.#first === undefined || this.#looked < BUDGET * this.#trained
+    if (this.#first === undefined || task.epochDone) return true
+    return this.#every > 0 ? task.iteration % this.#every === 0 : this.#looked < BUDGET * this.#trained
   }
 
   #look(task: Task): void {
@@ -171,7 +172,8 @@ function viewsOf(task: Task, samples: number): [Tensor, Tensor?] | undefined {
   const embeddings = Array.isArray(output) ? output[0] : output
   if (!(embeddings instanceof Tensor) || embeddings.shape.length !== 2) return undefined
   const [rows = 0, width = 0] = embeddings.shape
-  const count = Math.min(samples, batchSize, rows)
+  const affordable = Math.floor(Math.sqrt(PRODUCTS / Math.max(1, width)))
+  const count = Math.min(samples, batchSize, rows, affordable)
   if (count < 2 || width < 2) return undefined
   const first = embeddings.narrow(0, 0, count)
   const hasViews = rows >= 2 * batchSize && rows % batchSize === 0
