@@ -59,6 +59,34 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
     },
   ],
   [
+    'data list',
+    {
+      summary: 'list the data sets that have a name, and where they lie',
+      load: async () => (await import('./data-list.ts')).dataList,
+    },
+  ],
+  [
+    'data get',
+    {
+      summary: 'fetch a data set',
+      load: async () => (await import('./data-get.ts')).dataGet,
+    },
+  ],
+  [
+    'data register',
+    {
+      summary: 'write down where a data set lies',
+      load: async () => (await import('./data-register.ts')).dataRegister,
+    },
+  ],
+  [
+    'data prepare',
+    {
+      summary: 'make the lists of ImageNet, Pascal VOC and COCO, and jigsaw permutations',
+      load: async () => (await import('./data-prepare.ts')).dataPrepare,
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'check what vissl needs of this machine',
