@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { choice, count, flag, group, integer, openGroup, own, positive, real, text, texts } from './fields.ts'
+import { gradClipSchema } from './training.ts'
 import {
   convnextShape,
   efficientNetShape,
@@ -21,6 +22,11 @@ export const modelSchema = group(
         CLEAR_FREQ: count(100, 'iterations between two clearings'),
       },
       'cache of the CUDA allocator',
+    ),
+    BASE_MODEL_NAME: choice(
+      ['multi_input_output_model'],
+      'multi_input_output_model',
+      'kind of model (VISSL 0.1.6); there is one: a trunk and heads',
     ),
     NON_TRAINABLE_PARAMS: texts([], 'exact names of parameters that are never trained'),
     TEMP_FROZEN_PARAMS_ITER_MAP: z
@@ -67,7 +73,7 @@ export const modelSchema = group(
               'parameters of trunk regnet: a preset or its numbers',
             ),
             VISION_TRANSFORMERS: group(
-              withoutDefaults(visionTransformerShape),
+              visionTransformerShape,
               'parameters of trunk vision_transformer (VISSL 0.1.6)',
             ),
             CONVNEXT: group(withoutDefaults(convnextShape), own('parameters of trunk convnext')),
@@ -97,6 +103,33 @@ export const modelSchema = group(
       },
       'batch normalisation over processes',
     ),
+    SHARDED_DDP_SETUP: group(
+      {
+        USE_SDP: flag(false, 'spread the state of the optimizer over processes'),
+        reduce_buffer_size: integer(-1, 'elements of the buffer for gradients; −1: chosen for you'),
+      },
+      'sharded data parallel training (VISSL 0.1.6)',
+    ),
+    FSDP_CONFIG: group(
+      {
+        AUTO_SETUP_FSDP: flag(false, 'spread parameters over processes and choose the keys below'),
+        AUTO_WRAP_THRESHOLD: z
+          .number()
+          .min(0)
+          .default(0)
+          .describe('parameters from which a layer is spread by itself; 0: none'),
+        AMP_TYPE: text('01', 'mixed precision of AUTO_SETUP_FSDP: O1 or O2'),
+        flatten_parameters: flag(true, 'join the parameters of a layer'),
+        mixed_precision: flag(true, 'compute in compute_dtype'),
+        fp32_reduce_scatter: flag(false, 'reduce gradients in float32'),
+        compute_dtype: choice(['float32', 'float16'], 'float32', 'dtype of computation'),
+        bucket_cap_mb: z.number().min(0).default(0).describe('MiB of gradients reduced together; 0: none'),
+        clear_autocast_cache: flag(true, 'clear the cache of autocast after every pass'),
+        verbose: flag(true, 'describe what is wrapped'),
+      },
+      'fully sharded data parallel training (VISSL 0.1.6)',
+    ),
+    GRAD_CLIP: gradClipSchema,
     AMP_PARAMS: group(
       {
         USE_AMP: flag(false, 'mixed precision'),
