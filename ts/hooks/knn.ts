@@ -80,15 +80,23 @@ export class KnnHook implements Hook {
     }
     this.records.length = 0
     const raw = this.#open(this.#config.DATA.TEST.TRANSFORMS.filter(({ name }) => name !== 'Normalize'))
-    await this.#measure(task, raw, 'raw pixels', undefined, (images) =>
-      images.flatten(1).shape[1]! <= RAW_PIXELS_UP_TO ? images : null,
-    )
+    try {
+      await this.#measure(task, raw, 'raw pixels', undefined, (images) =>
+        images.flatten(1).shape[1]! <= RAW_PIXELS_UP_TO ? images : null,
+      )
+    } finally {
+      release(raw)
+    }
     await this.#measureNetwork(task, 'untrained network', 0)
   }
 
   async onPhaseEnd(task: Task): Promise<void> {
     if (task.train)
       await this.#measureNetwork(task, `epoch ${task.trainPhaseIdx + 1}`, task.trainPhaseIdx + 1)
+  }
+
+  free(): void {
+    release(this.#loaders)
   }
 
   /** Both splits with labels, in their own order, without augmentation. */
@@ -146,6 +154,11 @@ export class KnnHook implements Hook {
       side?.labels.free()
     }
   }
+}
+
+function release({ train, test }: Pair): void {
+  train[Symbol.dispose]()
+  test[Symbol.dispose]()
 }
 
 function recordOf({ what, epoch, top1, top5 }: MetricsRow): KnnRecord[] {

@@ -30,11 +30,12 @@ export async function runExtraction(request: TrainingRequest): Promise<ExitCode>
   const say = (message: string) => screen.info(message)
   output.write(`${styleFor(output).bold(request.commandLine.join(' '))}\n`)
   const signals = new StopSignals(say)
+  const loaders: [split: 'TRAIN' | 'TEST', loader: Loader][] = []
   try {
     const { config } = await prepare(request, say, signals)
     if (config.MACHINE.THREADS > 0) computeThreads(config.MACHINE.THREADS)
     manualSeed(config.SEED_VALUE)
-    const loaders = splitsOf(config).map((split) => [split, splitLoader(config, split)] as const)
+    for (const split of splitsOf(config)) loaders.push([split, splitLoader(config, split)])
     using model = new SslModel(config.MODEL)
     if (usesChannelsLast(config)) model.to({ memoryFormat: 'channels_last' })
     loadWeights(model, config, screen)
@@ -73,6 +74,7 @@ export async function runExtraction(request: TrainingRequest): Promise<ExitCode>
     }
     return ExitCode.ok
   } finally {
+    for (const [, loader] of loaders) loader[Symbol.dispose]()
     signals.restore()
   }
 }

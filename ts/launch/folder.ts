@@ -24,7 +24,7 @@ export async function fitFolder(
 ): Promise<Config> {
   const fitted = structuredClone(config)
   const { TRAIN } = fitted.DATA
-  const probe = createLoader({
+  using probe = createLoader({
     split: {
       ...TRAIN,
       LABEL_SOURCES: TRAIN.DATA_SOURCES,

@@ -115,7 +115,7 @@ async function train(
   const own = assembleHooks(task, { folder, checkpoints, progress, log })
   const { profile = 0 } = request
   const profiler = profile > 0 ? [new ProfileHook(profile, folder.file('profile.json'), log)] : []
-  const hooks = [...own, ...(request.hooks ?? []), ...profiler]
+  const hooks: Hook[] = [...own, ...(request.hooks ?? []), ...profiler]
   signals.watch(task, (message) => progress.print(`  ${message}`))
   try {
     await runPhases(task, hooks)
@@ -127,6 +127,8 @@ async function train(
     attempt(() => writeSkipped(folder, unusedFiles(mainLoader(task))))
     attempt(() => folder.writeInfo({ ...info, finished: new Date().toISOString(), exitCode }))
     throw error
+  } finally {
+    for (const hook of hooks) hook.free?.()
   }
   folder.writeInfo({ ...info, finished: new Date().toISOString(), exitCode: ExitCode.ok })
   const seconds = (Date.now() - started.getTime()) / 1000

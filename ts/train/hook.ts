@@ -57,6 +57,8 @@ export abstract class Hook {
   onStop?(task: Task): void | Promise<void>
   /** After the last phase. */
   onEnd?(task: Task): void | Promise<void>
+  /** When the run is over, however it ended: lets go of what the hook holds. */
+  free?(): void
 }
 
 /** A registrable hook. */

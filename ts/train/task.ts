@@ -182,8 +182,8 @@ export class Task implements Progress {
 
   /** Ends the loaders and frees parameters, buffers and the optimizer's state. */
   free(): void {
-    this.trainLoader?.stop()
-    this.testLoader?.stop()
+    this.trainLoader?.[Symbol.dispose]()
+    this.testLoader?.[Symbol.dispose]()
     this.optimizer.free()
     this.model.free()
     this.loss.free()
