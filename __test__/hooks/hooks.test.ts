@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { ExitCode } from '../../ts/errors.ts'
+import { isDue } from '../../ts/hooks/checkpoint.ts'
 import { knnTable } from '../../ts/launch/summary.ts'
 import type { Hook } from '../../ts/train/hook.ts'
 import { Stopped } from '../../ts/train/trainer.ts'
@@ -57,6 +58,25 @@ test.serial('checkpoints by phase and by step', async (t) => {
     'model_phase0.torch',
     'model_phase2.torch',
   ])
+})
+
+interface PhaseCase {
+  mode_num: number
+  mode_frequency: number
+  train_phase_idx: number
+  num_epochs: number
+  result: boolean
+}
+
+test('checkpoints are due where the reference makes them', (t) => {
+  const file = new URL('../golden/training/resume_logic.json', import.meta.url)
+  const { is_checkpoint_phase: cases } = JSON.parse(readFileSync(file, 'utf8')) as {
+    is_checkpoint_phase: PhaseCase[]
+  }
+  t.true(cases.length > 50)
+  for (const { mode_num, mode_frequency, train_phase_idx, num_epochs, result } of cases)
+    t.is(isDue(mode_num, mode_frequency) || train_phase_idx === num_epochs - 1, result)
+  t.false(isDue(0, 0) || isDue(4, -1))
 })
 
 test.serial('a stop in a test phase loses no training, and the test is done again', async (t) => {

@@ -44,7 +44,7 @@ export class CheckpointHook implements Hook {
     this.#throwFailure()
     if (!task.train) return
     const every = task.config.CHECKPOINT.CHECKPOINT_ITER_FREQUENCY
-    this.#due ||= every > 0 && task.iteration % every === 0
+    this.#due ||= isDue(task.iteration, every)
     if (!this.#due || !task.updates.settled) return
     this.#due = false
     await this.#save(task, iterationName(task.iteration), true)
@@ -54,7 +54,7 @@ export class CheckpointHook implements Hook {
     this.#inPhase = false
     if (!task.train) return
     const final = task.trainPhaseIdx === task.trainPhases - 1
-    if (!final && task.phaseIdx % task.config.CHECKPOINT.CHECKPOINT_FREQUENCY !== 0) return
+    if (!final && !isDue(task.phaseIdx, task.config.CHECKPOINT.CHECKPOINT_FREQUENCY)) return
     await this.#save(task, phaseName(task.phaseIdx, final), false)
   }
 
@@ -116,3 +116,6 @@ export class CheckpointHook implements Hook {
     if (failure !== undefined) throw failure
   }
 }
+
+/** Whether a number of a phase or a step is one at which a checkpoint is made; 0 or less: never. */
+export const isDue = (number: number, every: number): boolean => every > 0 && number % every === 0
