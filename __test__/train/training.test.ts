@@ -240,3 +240,21 @@ test.serial('a hook that fails is named, and the run is saved', async (t) => {
     t.is(got.size, event === 'onUpdate' ? 7 : 8)
   }
 })
+
+test.serial('gradients are clipped where asked, and their norm is in metrics.jsonl', async (t) => {
+  const norms = async (...overrides: string[]) => {
+    const cwd = scratch()
+    await runTiny(cwd, { overrides: ['config.OPTIMIZER.num_epochs=1', ...overrides] })
+    const text = readFileSync(join(cwd, 'runs/tiny-1/metrics.jsonl'), 'utf8').trim().split('\n')
+    const rows = text.map(
+      (line) => JSON.parse(line) as { type: string; gradient_norm?: number; loss: number },
+    )
+    return rows.filter(({ type }) => type === 'step')
+  }
+  const clip = ['config.MODEL.GRAD_CLIP.USE_GRAD_CLIP=true', 'config.MODEL.GRAD_CLIP.MAX_NORM=0.01']
+  const [plain, clipped] = [await norms(), await norms(...clip)]
+  t.true(plain.every(({ gradient_norm }) => gradient_norm === undefined))
+  t.true(clipped.every(({ gradient_norm }) => gradient_norm! > 0.01))
+  t.is(clipped[0]!.loss, plain[0]!.loss)
+  t.not(clipped[1]!.loss, plain[1]!.loss)
+})

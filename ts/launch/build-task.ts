@@ -1,6 +1,4 @@
-import type { z } from 'zod'
 import type { Config } from '../config/index.ts'
-import { gradClipSchema } from '../config/schema/training.ts'
 import { createLoader, type Loader } from '../data/index.ts'
 import { averageGradients, rank, worldGroup, worldSize } from '../distributed/index.ts'
 import { computeThreads, manualSeed } from '../engine/index.ts'
@@ -102,8 +100,7 @@ function lossContext(config: Config, { info }: Loader): LossContext {
 
 function updateOptions(config: Config, precision: Precision, optimizer: AnyOptimizer): UpdateOptions {
   const { OPTIMIZER, MODEL, DISTRIBUTED, DATA } = config
-  const { GRAD_CLIP } = MODEL as { GRAD_CLIP?: z.input<typeof gradClipSchema> }
-  const { USE_GRAD_CLIP, MAX_NORM, NORM_TYPE } = gradClipSchema.parse(GRAD_CLIP)
+  const { USE_GRAD_CLIP, MAX_NORM, NORM_TYPE } = MODEL.GRAD_CLIP
   return {
     accumulate: OPTIMIZER.accumulate_batches,
     clip: USE_GRAD_CLIP ? { maxNorm: MAX_NORM, normType: NORM_TYPE } : undefined,
