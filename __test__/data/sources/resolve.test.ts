@@ -116,6 +116,14 @@ test('the keys of lists and synthetic images reach the sources', (t) => {
   t.is(sampled.sources[0]?.count, 50_000)
 })
 
+test('a set of torchvision is told by DATASET_NAMES, its part by the split', (t) => {
+  const folder = scratch(t)
+  const changes = { DATA_SOURCES: ['torchvision_dataset'], DATASET_NAMES: ['CIFAR10'], DATA_PATHS: [folder] }
+  const spec = { type: 'torchvision', path: folder, name: 'CIFAR10' }
+  t.deepEqual(resolve(changes).sources, [{ ...spec, split: 'train' }])
+  t.deepEqual(resolve(changes, {}, 'TEST').sources, [{ ...spec, split: 'test' }])
+})
+
 test('paths that are missing name the key, or the catalog and what to do there', (t) => {
   const folder = scratch(t)
   const gone = join(folder, 'gone.npy')

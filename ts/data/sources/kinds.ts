@@ -7,6 +7,8 @@ export interface KindContext {
   split: DataSplit
   splitName: SplitName
   channels: 1 | 3
+  /** Its entry of `DATASET_NAMES`. */
+  name: string
   /** Whether its own labels are read. */
   labelled: boolean
 }
@@ -68,6 +70,12 @@ export const kinds: Readonly<Record<string, SourceKind>> = {
     labels: true,
     summary: 'the IDX arrays of MNIST and its relatives',
     spec: (path, { splitName }) => ({ type: 'idx', path, split: part(splitName) }),
+  },
+  torchvision_dataset: {
+    path: 'file',
+    labels: true,
+    summary: 'CIFAR10, CIFAR100, MNIST, STL10 or SVHN, as DATASET_NAMES says, in the files of torchvision',
+    spec: (path, { splitName, name }) => ({ type: 'torchvision', path, name, split: part(splitName) }),
   },
   synthetic: {
     path: 'none',

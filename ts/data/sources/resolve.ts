@@ -55,7 +55,13 @@ export function resolveData(options: ResolveOptions): ResolvedData {
   checkLengths(split, key)
   const sources = split.DATA_SOURCES.map((name, index) => {
     const kind = found[index]!
-    const context = { split, splitName, channels, labelled: labelsFrom(split, index) === name }
+    const context = {
+      split,
+      splitName,
+      channels,
+      name: split.DATASET_NAMES?.[index] ?? '',
+      labelled: labelsFrom(split, index) === name,
+    }
     if (kind.path === 'none') return kind.spec('', context)
     const path = dataPath(options, index)
     if (typeof path.path !== 'string') {
