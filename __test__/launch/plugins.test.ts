@@ -77,6 +77,37 @@ test.serial('hooks and train steps of one’s own', async (t) => {
   t.is(await firstLoss('twice', 'config.TRAINER.TRAIN_STEP_NAME=twice_step'), 2 * plain)
 })
 
+test.serial('meters, optimizers and schedules of one’s own', async (t) => {
+  const room = new URL('../../ts/', import.meta.url).href
+  const code = `
+    import { z } from 'vissl'
+    import { Sgd } from '${room}optim/index.ts'
+    import { defineSchedule } from '${room}optim/index.ts'
+    export class CountMeter {
+      static key = 'count_meter'
+      static params = z.object({})
+      name = 'count_meter'
+      update() {}
+      sync() {}
+      value() { return {} }
+      reset() {}
+    }
+    export class MySgd extends Sgd {
+      static key = 'my_sgd'
+    }
+    export const halves = defineSchedule({
+      key: 'halves',
+      params: z.object({}),
+      defaultInterval: 'step',
+      create: () => (where) => 0.5 ** where,
+    })`
+  t.deepEqual((await loadPlugins([plugin('more.ts', code)])).sort(), [
+    'meter count_meter',
+    'optimizer my_sgd',
+    'scheduler halves',
+  ])
+})
+
 test.serial('plug-ins that cannot be used say why', async (t) => {
   const fails = (code: string, message: RegExp) =>
     t.throwsAsync(loadPlugins([plugin(`bad-${Math.abs(code.length)}.ts`, code)]), { message })

@@ -4,26 +4,51 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ExitCode, VisslError } from '../errors.ts'
 import { Loss, losses } from '../losses/index.ts'
+import { meters } from '../meters/index.ts'
 import { Head, heads, Trunk, trunks } from '../models/index.ts'
-import { Optimizer, optimizers } from '../optim/index.ts'
+import { Optimizer, optimizers, schedulers } from '../optim/index.ts'
 import type { Registry } from '../registry.ts'
 import { Hook, hooks } from '../train/hook.ts'
 import { TrainStep, trainSteps } from '../train/train-step.ts'
 
-/** The kinds of part that a plug-in may export, by their base class. */
+/** A kind of part that a plug-in may export: what its classes extend, or else how they are known. */
+interface Kind {
+  readonly base: string
+  readonly matches: (prototype: object) => boolean
+  readonly registry: Registry<never>
+}
+
 // biome-ignore lint/complexity/noBannedTypes: compared by identity only
-const kinds: readonly [base: Function, registry: Registry<never>][] = [
-  [Loss, losses as Registry<never>],
-  [Trunk, trunks as Registry<never>],
-  [Head, heads as Registry<never>],
-  [Optimizer, optimizers as Registry<never>],
-  [Hook, hooks as Registry<never>],
-  [TrainStep, trainSteps as Registry<never>],
+const extending = (base: Function, registry: unknown): Kind => ({
+  base: base.name,
+  matches: (prototype) => prototype instanceof base,
+  registry: registry as Registry<never>,
+})
+
+const kinds: readonly Kind[] = [
+  extending(Loss, losses),
+  extending(Trunk, trunks),
+  extending(Head, heads),
+  extending(Optimizer, optimizers),
+  extending(Hook, hooks),
+  extending(TrainStep, trainSteps),
+  {
+    base: 'Meter',
+    matches: (prototype) => ['update', 'sync', 'value', 'reset'].every((method) => method in prototype),
+    registry: meters as Registry<never>,
+  },
+]
+
+/** Registries whose parts a plug-in may add by a call of its own. */
+const registries: readonly Registry<never>[] = [
+  ...kinds.map(({ registry }) => registry),
+  schedulers as Registry<never>,
 ]
 
 /**
  * Imports modules of the user's own; every exported class that extends one of ours and has a `static key` is
- * registered under it. `import … from 'vissl'` means this very package wherever the file lies.
+ * registered under it. A module may also register by itself, with `defineSchedule` for example. `import … from 'vissl'`
+ * means this very package wherever the file lies.
  *
  * @param files paths of `.ts`, `.mts`, `.js` or `.mjs` files
  * @returns what was registered, as `kind key`
@@ -37,10 +62,15 @@ export async function loadPlugins(files: readonly string[]): Promise<string[]> {
   return registered
 }
 
+/** Everything that is registered, as `kind key`. */
+const registeredParts = (): string[] =>
+  registries.flatMap((registry) => registry.names().map((name) => `${registry.kind} ${name}`))
+
 async function loadPlugin(file: string): Promise<string[]> {
   const path = resolve(file)
   if (!existsSync(path))
     throw new VisslError(ExitCode.usage, `there is no plug-in ${file}`, 'check the path after --plugin')
+  const before = new Set(registeredParts())
   let exports: Record<string, unknown>
   try {
     exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>
@@ -52,11 +82,12 @@ async function loadPlugin(file: string): Promise<string[]> {
       { cause: error },
     )
   }
-  const registered = Object.values(exports).flatMap(registerPart)
+  const parts = Object.values(exports).flatMap(registerPart)
+  const registered = [...new Set([...parts, ...registeredParts().filter((part) => !before.has(part))])]
   if (registered.length === 0) {
     throw new VisslError(
       ExitCode.usage,
-      `plug-in ${file} exports no class that extends ${kinds.map(([base]) => base.name).join(', ')}`,
+      `plug-in ${file} exports no class that extends ${kinds.map(({ base }) => base).join(', ')}`,
       "export a class with  static readonly key = 'name'",
     )
   }
@@ -65,7 +96,9 @@ async function loadPlugin(file: string): Promise<string[]> {
 
 function registerPart(value: unknown): string[] {
   if (typeof value !== 'function') return []
-  const found = kinds.find(([base]) => value.prototype instanceof base)
+  const prototype: unknown = value.prototype
+  if (typeof prototype !== 'object' || prototype === null) return []
+  const found = kinds.find(({ matches }) => matches(prototype))
   if (found === undefined) return []
   const { key } = value as unknown as { key?: unknown }
   if (typeof key !== 'string' || key === '') {
@@ -75,7 +108,7 @@ function registerPart(value: unknown): string[] {
       `add  static readonly key = '${value.name.toLowerCase()}'  to it`,
     )
   }
-  const [, registry] = found
+  const { registry } = found
   registry.register(key, value as never)
   return [`${registry.kind} ${key}`]
 }
