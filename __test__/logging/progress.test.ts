@@ -1,5 +1,6 @@
 import test from 'ava'
 import {
+  ConsoleLog,
   isLineDue,
   type Log,
   Progress,
@@ -93,6 +94,14 @@ test('the line never wraps', (t) => {
   const output = new Capture(true, 40)
   new Progress({ output, frequency: 10, env: { NO_COLOR: '1' }, now: () => 0 }).step(report(1))
   t.true((output.text.split('\u001b[2K')[1] ?? '').length <= 40)
+})
+
+test('messages stand above the line', (t) => {
+  const output = new Capture(true)
+  const progress = new Progress({ output, frequency: 10, env: { NO_COLOR: '1' }, now: () => 0 })
+  progress.step(report(1))
+  progress.above(new ConsoleLog(output, { NO_COLOR: '1' })).warn('look')
+  t.true(output.text.endsWith('\r\u001b[2K! look\n'))
 })
 
 test('a line as stdout.json holds it', (t) => {

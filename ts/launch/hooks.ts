@@ -34,7 +34,7 @@ export interface HookServices {
   /** Where checkpoints go. */
   readonly checkpoints: string
   readonly progress: Progress
-  /** The log file and the screen. */
+  /** The log file and the screen, above the progress line. */
   readonly log: Log
 }
 
@@ -73,7 +73,7 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
       const outputs = { log, metrics: folder.metrics, events }
       return new LearningHook(outputs, HOOKS.LEARNING.EVERY, HOOKS.LEARNING.SAMPLES)
     }),
-    ...when(isFirst && config.EVALUATION.KNN.ENABLED, () => knnHook(task, folder, progress, log)),
+    ...when(isFirst && config.EVALUATION.KNN.ENABLED, () => knnHook(task, folder, log)),
     ...HOOKS.EXTRA.map((name) => extraHook(name, HOOKS)),
   ]
 }
@@ -89,9 +89,8 @@ const heartbeatHook: Hook = {
 const watchesLearning = ({ HOOKS, MODEL, TEST_ONLY }: Config): boolean =>
   HOOKS.LEARNING.ENABLED && !TEST_ONLY && !MODEL.FEATURE_EVAL_SETTINGS.EVAL_MODE_ON
 
-function knnHook(task: Task, folder: RunFolder, progress: Progress, log: Log): KnnHook {
+function knnHook(task: Task, folder: RunFolder, log: Log): KnnHook {
   const report = (record: KnnRecord): void => {
-    progress.clear()
     log.info(`kNN ${record.top1.toFixed(1)} %  ${record.what}`)
     folder.metrics.write({ type: 'knn', ...record, epoch: record.epoch ?? null })
   }

@@ -112,9 +112,10 @@ async function train(
 
   const { output } = request
   const progress = new Progress({ output, log: folder.log, frequency: config.LOG_FREQUENCY })
-  const own = assembleHooks(task, { folder, checkpoints, progress, log })
+  const above = progress.above(log)
+  const own = assembleHooks(task, { folder, checkpoints, progress, log: above })
   const { profile = 0 } = request
-  const profiler = profile > 0 ? [new ProfileHook(profile, folder.file('profile.json'), log)] : []
+  const profiler = profile > 0 ? [new ProfileHook(profile, folder.file('profile.json'), above)] : []
   const hooks: Hook[] = [...own, ...(request.hooks ?? []), ...profiler]
   signals.watch(task, (message) => progress.print(`  ${message}`))
   try {

@@ -1,5 +1,5 @@
 import { formatBar, formatClock, formatCount, formatNumber } from './format.ts'
-import type { Log } from './log.ts'
+import { type Log, TeeLog } from './log.ts'
 import { isLineDue, progressLine, type StepReport } from './progress-line.ts'
 import { type Output, styleFor } from './style.ts'
 
@@ -80,6 +80,12 @@ export class Progress {
   clear(): void {
     this.#erase()
     this.#drawnAt = Number.NEGATIVE_INFINITY
+  }
+
+  /** A log whose messages stand above the progress line. */
+  above(log: Log): Log {
+    const clear = () => this.clear()
+    return new TeeLog({ info: clear, warn: clear, error: clear }, log)
   }
 
   #draw(report: StepReport): void {
