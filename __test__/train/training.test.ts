@@ -29,6 +29,17 @@ function losses(folder: string): Map<number, number> {
   return found
 }
 
+test.serial('the loss curve is the recorded one', async (t) => {
+  const file = new URL('../golden/training/curve.json', import.meta.url)
+  const { losses: recorded } = JSON.parse(readFileSync(file, 'utf8')) as { losses: number[] }
+  const cwd = scratch()
+  await runTiny(cwd, { overrides: ['config.OPTIMIZER.num_epochs=3'] })
+  const curve = [...losses(join(cwd, 'runs/tiny-1')).values()]
+  t.is(curve.length, recorded.length)
+  for (const [i, loss] of curve.entries())
+    t.true(Math.abs(loss - recorded[i]!) < 1e-3, `step ${i + 1}: ${loss}, recorded ${recorded[i]}`)
+})
+
 const stopAt = (step: number): Hook => ({
   name: 'stop',
   onStep: (task) => {
