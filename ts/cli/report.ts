@@ -1,4 +1,5 @@
 import { ExitCode, VisslError } from '../errors.ts'
+import { tellApp } from '../logging/app-channel.ts'
 import { styleFor } from '../logging/style.ts'
 import type { Terminal } from './command.ts'
 
@@ -20,6 +21,7 @@ export function reportError(error: unknown, terminal: Terminal): ExitCode {
       `  ${style.bold('fix:')} this is a defect of vissl or of a plug-in; report it with what follows\n`,
     )
   }
+  tellApp({ type: 'failure', exitCode, message: title, fix: known ? error.fix : undefined })
   if (error instanceof Error && (env.VISSL_DEBUG === '1' || exitCode === ExitCode.internal)) {
     for (let next: unknown = error; next instanceof Error; next = next.cause) {
       stderr.write(`${style.dim(next.stack ?? String(next))}\n`)

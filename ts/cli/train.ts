@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { ExitCode, VisslError } from '../errors.ts'
-import { styleFor } from '../logging/style.ts'
+import { ConsoleLog } from '../logging/log.ts'
 import { type Arguments, lastValue } from './arguments.ts'
 import type { Command } from './command.ts'
 import { extensionsOf } from './extensions.ts'
@@ -65,8 +65,8 @@ export const train: Command = {
       cwd,
       extensions: await extensionsOf(plugins),
     })
-    const { yellow } = styleFor(stderr, env)
-    for (const warning of warnings) stderr.write(`${yellow('!')} ${warning}\n`)
+    const log = new ConsoleLog(stderr, env)
+    for (const warning of warnings) log.warn(warning)
     if (folder !== undefined) {
       Object.assign(config.DATA.TRAIN, {
         DATA_SOURCES: ['disk_folder'],

@@ -13,6 +13,8 @@ import type { Task } from '../train/task.ts'
  */
 export class CheckpointHook implements Hook {
   readonly name = 'checkpoint'
+  /** Told the path of every file that is complete. First process only. */
+  onSaved: (path: string) => void = () => {}
   readonly #folder: string
   readonly #log: Log
   /** Whether this process has entered a phase; before that there is nothing that the resumed file lacks. */
@@ -48,6 +50,19 @@ export class CheckpointHook implements Hook {
     if (!this.#due || !task.updates.settled) return
     this.#due = false
     await this.#save(task, iterationName(task.iteration), true)
+  }
+
+  /**
+   * Saves the state after the step that was just made, for who asks. Every process calls it.
+   *
+   * @returns waits until the file is complete; rejected where it cannot be written
+   */
+  async saveNow(task: Task): Promise<() => Promise<void>> {
+    await this.#save(task, iterationName(task.iteration), true)
+    return async () => {
+      await this.#writing
+      if (this.#failure !== undefined) throw this.#failure
+    }
   }
 
   async onPhaseEnd(task: Task): Promise<void> {
@@ -102,6 +117,7 @@ export class CheckpointHook implements Hook {
     pointLink(this.#folder, name)
     task.lastCheckpoint = path
     this.#log.info(`saved ${path}`)
+    this.onSaved(path)
   }
 
   /** Waits for the file in the making. @throws what kept it from being written */

@@ -1,4 +1,5 @@
 import { didYouMean, ExitCode, VisslError } from '../errors.ts'
+import { listenToApp } from '../logging/app-channel.ts'
 import { ConsoleLog, type Output } from '../logging/index.ts'
 import { Stopped } from '../train/trainer.ts'
 import { checkParts } from './check-parts.ts'
@@ -25,6 +26,7 @@ export async function runEngine(name: string, request: TrainingRequest): Promise
   const say = (message: string) => new ConsoleLog(request.output).warn(message)
   const config = fitMachine(request.config, request.fitMachine === true, say)
   const part = partOf(config, request.nodeId ?? 0, process.env)
+  if (part.kind !== 'starter') listenToApp(stopRun)
   if (part.kind === 'alone') return engine({ ...request, config })
   if (part.kind === 'starter') return startRanks(part, config, process.env, say)
   const leave = joinWorld(part.place, process.env)
@@ -36,6 +38,11 @@ export async function runEngine(name: string, request: TrainingRequest): Promise
   } finally {
     leave()
   }
+}
+
+/** As a signal does: saves first where there is a run, and ends at once where there is none yet. */
+function stopRun(): void {
+  if (!process.emit('SIGTERM', 'SIGTERM')) process.exit(ExitCode.terminated)
 }
 
 /** What the first process says is enough. */

@@ -8,6 +8,7 @@ import {
   TrainBatchTimeHook,
   TrainIterationHook,
 } from '../hooks/counters.ts'
+import { EventsHook } from '../hooks/events.ts'
 import { GpuStatsHook } from '../hooks/gpu-stats.ts'
 import { KnnHook, type KnnRecord } from '../hooks/knn.ts'
 import { LearningHook } from '../hooks/learning.ts'
@@ -21,6 +22,7 @@ import { ProgressHook } from '../hooks/progress.ts'
 import { SameStartHook } from '../hooks/same-start.ts'
 import { TempFreezeHook } from '../hooks/temp-freeze.ts'
 import { TensorboardHook } from '../hooks/tensorboard.ts'
+import { isForApp, tellEvent } from '../logging/app-channel.ts'
 import type { Log, Progress, RunFolder } from '../logging/index.ts'
 import { parseParams } from '../nn/params.ts'
 import { type Hook, hooks as registry } from '../train/hook.ts'
@@ -50,6 +52,7 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
   const events = config.TENSORBOARD_SETUP.USE_TENSORBOARD && rank() === 0 ? folder.events : undefined
   const when = (wanted: boolean, make: () => Hook): Hook[] => (wanted ? [make()] : [])
   const isFirst = rank() === 0
+  const checkpoint = new CheckpointHook(checkpoints, file)
   return [
     ...when(worldSize() > 1, () => new SameStartHook()),
     ...when(worldSize() > 1, () => heartbeatHook),
@@ -65,8 +68,9 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
     new TestBatchTimeHook(),
     new TrainIterationHook(),
     new PhaseMetricsHook(folder),
-    new CheckpointHook(checkpoints, file),
+    checkpoint,
     new ProgressHook(progress, folder),
+    ...when(isForApp(), () => new EventsHook({ folder, progress, checkpoint })),
     ...when(HOOKS.LOG_GPU_STATS, () => new GpuStatsHook(file)),
     ...when(HOOKS.MEMORY_SUMMARY.PRINT_MEMORY_SUMMARY, () => new MemoryHook(file, folder.metrics)),
     ...when(isFirst && watchesLearning(config), () => {
@@ -93,6 +97,8 @@ function knnHook(task: Task, folder: RunFolder, log: Log): KnnHook {
   const report = (record: KnnRecord): void => {
     log.info(`kNN ${record.top1.toFixed(1)} %  ${record.what}`)
     folder.metrics.write({ type: 'knn', ...record, epoch: record.epoch ?? null })
+    const { epoch, ...rest } = record
+    tellEvent({ type: 'knn', ...rest, ...(epoch === undefined ? {} : { epoch }) })
   }
   return new KnnHook(task.config, usesChannelsLast(task.config), report, folder.readMetrics('knn'))
 }

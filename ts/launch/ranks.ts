@@ -2,6 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
 import { ExitCode, VisslError } from '../errors.ts'
+import { listenToApp, tellApp } from '../logging/app-channel.ts'
+import type { TrainingMessage } from '../logging/training-event.ts'
 import type { Heartbeat } from './heartbeat.ts'
 
 /** The processes that one machine contributes to a run. */
@@ -53,6 +55,11 @@ export async function superviseRanks(request: RanksRequest): Promise<ExitCode> {
   const terminate = () => kill('SIGTERM')
   process.on('SIGINT', ignore)
   process.on('SIGTERM', terminate)
+  // The run's first process speaks for all with the app that started them.
+  listenToApp(terminate, (command) => {
+    const [first] = ranks
+    if (first?.rank === 0 && first.child.connected) first.child.send(command, () => {})
+  })
   const watch = new StallWatch(ranks, request.stallAfter)
   let result: ExitCode = ExitCode.ok
   let grace: NodeJS.Timeout | undefined
@@ -103,7 +110,11 @@ function start(request: RanksRequest, local: number): Rank {
     heard: Date.now(),
   }
   child.on('message', (message) => {
-    if ((message as Heartbeat | null)?.type !== 'heartbeat') return
+    const { type } = (message ?? {}) as Heartbeat | TrainingMessage
+    if (type !== 'heartbeat') {
+      if (rank === 0 || type === 'failure') tellApp(message as TrainingMessage)
+      return
+    }
     state.last = message as Heartbeat
     state.heard = Date.now()
   })

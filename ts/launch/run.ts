@@ -1,9 +1,11 @@
 import { describeWeights, initWeights } from '../checkpoint/init-weights.ts'
+import { newestCheckpoint } from '../checkpoint/names.ts'
 import { restoreState } from '../checkpoint/training-state.ts'
 import { type Config, type Origins, originOf } from '../config/index.ts'
 import { libtorchVersion } from '../engine/index.ts'
 import { ExitCode } from '../errors.ts'
 import { ProfileHook } from '../hooks/profile.ts'
+import { tellApp } from '../logging/app-channel.ts'
 import {
   ConsoleLog,
   type Log,
@@ -80,6 +82,7 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
     }
     const isDirSet = isDirChosen(config, originOf(origins, 'config.CHECKPOINT.DIR').kind)
     place = placeRank(() => placeRun(config, { name, isDirSet, resume: request.resume, cwd }))
+    tellApp({ type: 'placed', folder: place.folder.path, checkpoint: newestOf(place) })
     if (place.isFinished) {
       say('this run is finished; to train anew: another folder, or config.CHECKPOINT.OVERWRITE_EXISTING=true')
       return ExitCode.ok
@@ -156,6 +159,10 @@ function noteRun(task: Task, { folder }: RunPlace, request: TrainingRequest, sta
   folder.writeInfo(info)
   return info
 }
+
+/** The checkpoint that stands for a run before it has written one of its own. */
+const newestOf = ({ resumeFrom, isFinished, checkpoints }: RunPlace): string | undefined =>
+  resumeFrom ?? (isFinished ? newestCheckpoint(checkpoints) : undefined)
 
 /** Starts from the weights of a file, where `MODEL.WEIGHTS_INIT` names one. */
 function initialWeights({ config, model }: Task, log: Log): void {

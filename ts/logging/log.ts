@@ -1,3 +1,4 @@
+import { tellEvent } from './app-channel.ts'
 import { LineFile } from './files.ts'
 import { type Output, styleFor } from './style.ts'
 
@@ -42,7 +43,7 @@ export class FileLog implements Log {
   }
 }
 
-/** Shows messages: `  message`, and warnings with a mark. */
+/** Shows messages: `  message`, and warnings with a mark; an app that started the run is told them too. */
 export class ConsoleLog implements Log {
   readonly #output: Output
   readonly #style
@@ -54,14 +55,17 @@ export class ConsoleLog implements Log {
 
   info(message: string): void {
     this.#output.write(`  ${message}\n`)
+    tellEvent({ type: 'log', level: 'info', message })
   }
 
   warn(message: string): void {
     this.#output.write(`${this.#style.yellow('!')} ${message}\n`)
+    tellEvent({ type: 'log', level: 'warning', message })
   }
 
   error(message: string): void {
     this.#output.write(`${this.#style.red('✖')} ${message}\n`)
+    tellEvent({ type: 'log', level: 'error', message })
   }
 }
 
