@@ -1,5 +1,5 @@
 import type { ProcessGroup } from '../distributed/index.ts'
-import { noGrad, ops, rngState, scope, setRngState, type Tensor } from '../engine/index.ts'
+import { noGrad, ops, rngState, scope, type Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import type { Module, StateDict } from '../nn/index.ts'
 import { fromStored, isDict, toStored } from './contents.ts'
@@ -32,33 +32,34 @@ export function gatherRankState(loss: Module, group: ProcessGroup): RankState | 
   )
 }
 
+/** What a process gets back of its own. */
+export interface OwnState {
+  /** Tensors of the loss, to go before those of the first process. */
+  readonly loss: StateDict
+  readonly rngState: Tensor | undefined
+}
+
 /**
- * Puts a process's own part back.
+ * A process's own part of what was gathered.
  *
- * @param stored the file's `ranks`; undefined or null for a run of one process
+ * @param stored the file's `ranks`; undefined for a run of one process
  * @throws VisslError (data) when the file is of another number of processes and holds queues of each
  */
-export function restoreRankState(
-  stored: TorchValue | undefined,
-  loss: Module,
-  group: ProcessGroup,
-  path: string,
-): void {
-  if (!isDict(stored)) return
-  const { world_size: size, rng_state: random, loss: own } = fromStored(stored) as Record<string, unknown>
-  const state = own as StateDict
+export function ownState(stored: TorchValue | undefined, group: ProcessGroup, path: string): OwnState {
+  if (!isDict(stored)) return { loss: {}, rngState: undefined }
+  const { world_size: size, rng_state: random, loss } = fromStored(stored) as Record<string, unknown>
+  const all = loss as StateDict
   if (size !== group.size) {
-    if (Object.keys(state).length === 0) return
+    if (Object.keys(all).length === 0) return { loss: {}, rngState: undefined }
     throw new VisslError(
       ExitCode.data,
-      `${path} was written by ${size} processes, each with its own ${Object.keys(state).join(', ')}, and this run has ${group.size}`,
+      `${path} was written by ${size} processes, each with its own ${Object.keys(all).join(', ')}, and this run has ${group.size}`,
       `go on with ${size} processes: config.DISTRIBUTED.NUM_NODES × NUM_PROC_PER_NODE`,
     )
   }
-  const part = (tensor: Tensor) => tensor.select(0, group.rank).contiguous()
-  setRngState(part(random as Tensor))
-  const mine = Object.fromEntries(Object.entries(state).map(([name, tensor]) => [name, part(tensor)]))
-  loss.loadStateDict(mine, { strict: false })
+  const part = (tensor: Tensor) => tensor.select(0, group.rank).clone()
+  const own = Object.fromEntries(Object.entries(all).map(([name, tensor]) => [name, part(tensor)]))
+  return { loss: own, rngState: part(random as Tensor) }
 }
 
 /** Whether a tensor is not the same in all processes, by its bytes. */

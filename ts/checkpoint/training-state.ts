@@ -14,7 +14,7 @@ import {
   storeStateDict,
   toStored,
 } from './contents.ts'
-import { gatherRankState, restoreRankState } from './rank-state.ts'
+import { gatherRankState, ownState } from './rank-state.ts'
 import { loadTorchFile, StoredTensor, type TorchValue } from './torch-file.ts'
 
 /** The parts of a run whose state a checkpoint holds. */
@@ -100,7 +100,8 @@ export function restoreState(
       trunk: stateOf(saved.trunk, path, 'trunk'),
       heads: stateOf(saved.heads, path, 'heads'),
     })
-    parts.loss.loadStateDict(stateOf(outer.loss, path, 'loss'))
+    const own = ownState(outer.ranks, worldGroup(), path)
+    parts.loss.loadStateDict({ ...stateOf(outer.loss, path, 'loss'), ...own.loss })
     parts.optimizer.loadStateDict(
       fromStored(dictAt(content, ['classy_state_dict', 'optimizer', 'optim'], path)) as OptimizerState,
     )
@@ -108,8 +109,8 @@ export function restoreState(
       parts.scaler.loadStateDict(fromStored(inner.amp) as Record<string, unknown>)
     }
     const random = dictAt(content, ['rng_state'], path).cpu
-    if (random instanceof StoredTensor) setRngState(restoreTensor(random))
-    restoreRankState(outer.ranks, parts.loss, worldGroup(), path)
+    if (own.rngState !== undefined) setRngState(own.rngState)
+    else if (random instanceof StoredTensor) setRngState(restoreTensor(random))
   })
   return {
     progress: {

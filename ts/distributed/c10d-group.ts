@@ -40,19 +40,19 @@ class C10dGroup implements ProcessGroup {
   }
 
   gather(tensor: Tensor): Tensor {
-    return this.#collectives.gather(tensor)
+    return explained(() => this.#collectives.gather(tensor))
   }
 
   allReduce(tensor: Tensor, reduction: Reduction): void {
-    this.#collectives.allReduce(tensor, reduction)
+    explained(() => this.#collectives.allReduce(tensor, reduction))
   }
 
   broadcast(tensor: Tensor, root: number): void {
-    this.#collectives.broadcast(tensor, root)
+    explained(() => this.#collectives.broadcast(tensor, root))
   }
 
   barrier(): void {
-    this.#collectives.barrier()
+    explained(() => this.#collectives.barrier())
   }
 
   averageGradients(parameters: readonly Tensor[], bucketMiB: number): () => void {
@@ -72,6 +72,24 @@ class C10dGroup implements ProcessGroup {
     if (list.length === 1) return alone
     const name = `${this.#name}/${split}.${own}`
     return new C10dGroup(this.#store, name, list.indexOf(this.rank), list.length, this.#options)
+  }
+}
+
+/** Says what Gloo means when a connection ends. @throws VisslError (environment) for a process that is gone or late */
+function explained<T>(call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    const reason = /(?:Connection|Read error|Write error|Timed out)[^\n]*/i.exec(
+      (error as Error).message,
+    )?.[0]
+    if (reason === undefined) throw error
+    throw new VisslError(
+      ExitCode.environment,
+      `another process of the run is gone or does not answer: ${reason.split('. This is')[0]}`,
+      'look at what the other processes reported; go on with --resume',
+      { cause: error },
+    )
   }
 }
 

@@ -11,7 +11,8 @@ export interface Heartbeat {
 export function heartbeat(step: number, doing: string): void {
   if (process.send === undefined || !process.connected) return
   const message: Heartbeat = { type: 'heartbeat', step, doing }
-  process.send(message)
+  // A starter that is gone is told of by `disconnect`.
+  process.send(message, undefined, undefined, () => {})
 }
 
 /** Ends this rank when its starter is gone, however it went: nobody would wait for it or stop it any more. */
