@@ -157,7 +157,8 @@ int32_t vissl_set_rng_state(int32_t device_type, int32_t device_index, const Ten
     c10::Device device(static_cast<c10::DeviceType>(device_type), static_cast<c10::DeviceIndex>(device_index));
     auto generator = at::globalContext().defaultGenerator(device);
     std::lock_guard<std::mutex> lock(generator.mutex());
-    generator.set_state(*state);
+    // A view into a larger tensor would be read from the wrong place.
+    generator.set_state(state->clone(at::MemoryFormat::Contiguous));
     return 0;
   });
 }
