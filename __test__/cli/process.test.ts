@@ -202,6 +202,7 @@ test.serial('a truncated JPEG and a text named .jpg are counted, named, and trai
     'config.MODEL.TRUNK.TRUNK_PARAMS.RESNETS.BASE_WIDTH=4',
     'config.MODEL.HEAD.PARAMS=[[mlp,{dims:[32,128]}]]',
     'config.OPTIMIZER.num_epochs=1',
+    'config.MACHINE.MEMORY_FORMAT=channels_last',
     // Every image is seen: without this the last, incomplete batch may hold the broken ones.
     'config.DATA.TRAIN.DROP_LAST=false',
   ]

@@ -34,6 +34,7 @@ test.serial('train_config.yaml trains the run again, from another folder', async
     'config.MODEL.TRUNK.TRUNK_PARAMS.RESNETS.BASE_WIDTH=4',
     'config.MODEL.HEAD.PARAMS=[[mlp,{dims:[32,128]}]]',
     'config.OPTIMIZER.num_epochs=2',
+    'config.MACHINE.MEMORY_FORMAT=channels_last',
   ]
   await vissl(cwd, 'photos', ...small)
   const file = join(cwd, 'runs/photos-1/train_config.yaml')

@@ -18,6 +18,7 @@ export const tiny: readonly string[] = [
   'config.EVALUATION.KNN.ENABLED=false',
   'config.OPTIMIZER.num_epochs=2',
   'config.MACHINE.THREADS=1',
+  'config.MACHINE.MEMORY_FORMAT=channels_last',
 ]
 
 export interface RunOptions {

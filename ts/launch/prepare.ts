@@ -4,13 +4,14 @@ import { checkModel, checkParts } from './check-parts.ts'
 import { provideDatasets } from './datasets.ts'
 import { fitFolder } from './folder.ts'
 import { fitMachine, requireWorld } from './machine.ts'
+import { memoryFormatOf } from './memory-format.ts'
 import { withAbsolutePaths } from './reproducible.ts'
 import type { TrainingRequest } from './run.ts'
 import type { StopSignals } from './signals.ts'
 
 /** A configuration that this machine can run. */
 export interface Prepared {
-  /** As given, fitted to the machine and the folder; nothing inferred. */
+  /** As given, fitted to the machine and the folder; nothing inferred, but that `MEMORY_FORMAT: auto` is settled. */
   readonly fitted: Config
   /** With everything inferred and the paths of known data sets filled in. */
   readonly config: Config
@@ -27,7 +28,7 @@ export interface Prepared {
  * @throws VisslError for what does not fit; Stopped after a signal
  */
 export async function prepare(
-  { config, origins, folder, fitMachine: fit, cwd }: TrainingRequest,
+  { config, origins, folder, fitMachine: fit, cwd, dryRun }: TrainingRequest,
   say: (message: string) => void,
   signals: StopSignals,
 ): Promise<Prepared> {
@@ -40,5 +41,8 @@ export async function prepare(
   const trace = checkModel(inferred)
   const ready = await provideDatasets(inferred, say, signals.signal)
   signals.throwIfStopped()
-  return { fitted, config: ready, trace }
+  if (dryRun) return { fitted, config: ready, trace }
+  const MEMORY_FORMAT = memoryFormatOf(ready, say)
+  const settled = (of: Config): Config => ({ ...of, MACHINE: { ...of.MACHINE, MEMORY_FORMAT } })
+  return { fitted: settled(fitted), config: settled(ready), trace }
 }

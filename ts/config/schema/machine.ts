@@ -9,7 +9,7 @@ export const machineSchema = group(
     MEMORY_FORMAT: choice(
       ['auto', 'channels_last', 'contiguous'],
       'auto',
-      own('layout of images in memory; auto: channels_last'),
+      own('layout of images in memory; auto: the faster one, measured once on a machine'),
     ),
   },
   'the machine',
