@@ -26,7 +26,6 @@ const PAUSE = 2
 export class EventsHook implements Hook {
   readonly name = 'events'
   readonly #services: EventsServices
-  #isPaused = false
 
   constructor(services: EventsServices) {
     this.#services = services
@@ -82,29 +81,32 @@ export class EventsHook implements Hook {
       if (!task.updates.settled) return
       const wish = largestOf(worldGroup(), task.rank === 0 ? wishOf(task, canSave) : 0)
       if ((wish & SAVE) > 0) await this.#save(task)
-      const pause = (wish & PAUSE) > 0
-      if (task.rank === 0 && pause && !this.#isPaused) tellApp({ type: 'paused' })
-      this.#isPaused = pause
-      if (!pause) return
+      if ((wish & PAUSE) === 0) return
+      if (wishes.pauses > 0) tellApp({ type: 'paused' })
+      wishes.pauses = 0
       await wait(LOOK)
     }
   }
 
   async #save(task: Task): Promise<void> {
-    wishes.save = false
-    if (task.iteration === 0) return tellApp({ type: 'saved', path: undefined })
+    const count = wishes.saves
+    wishes.saves = 0
+    if (task.iteration === 0) {
+      tellApp({ type: 'saved', count, path: undefined })
+      return
+    }
     const written = await this.#services.checkpoint.saveNow(task)
     if (task.rank !== 0) return
     // A file that cannot be written ends the run, which says why.
     void written().then(
-      () => tellApp({ type: 'saved', path: task.lastCheckpoint }),
+      () => tellApp({ type: 'saved', count, path: task.lastCheckpoint }),
       () => {},
     )
   }
 }
 
 const wishOf = (task: Task, canSave: boolean): number =>
-  (wishes.save && canSave ? SAVE : 0) + (wishes.pause && task.stopRequest === undefined ? PAUSE : 0)
+  (wishes.saves > 0 && canSave ? SAVE : 0) + (wishes.pause && task.stopRequest === undefined ? PAUSE : 0)
 
 function tellPhase(task: Task, state: 'begin' | 'end'): void {
   if (task.rank !== 0) return

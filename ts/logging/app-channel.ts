@@ -10,8 +10,8 @@ let onTheWay = 0
 /** The newest step that was held back. */
 let heldBack: TrainingMessage | undefined
 
-/** What the app has asked for and training has not done yet. */
-export const wishes = { pause: false, save: false }
+/** What the app has asked for: whether to pause, and how many pauses and saves are not answered yet. */
+export const wishes = { pause: false, pauses: 0, saves: 0 }
 
 /** Whether an app started the run of which this process is a part. */
 export const isForApp = (): boolean => process.env[EVENTS_VARIABLE] === '1' && process.send !== undefined
@@ -68,8 +68,11 @@ export function listenToApp(stop: () => void, passOn: (command: TrainingCommand)
     if ((message as TrainingCommand | null)?.type !== 'command') return
     const { command } = message as TrainingCommand
     if (command === 'stop') stop()
-    else if (command === 'save') wishes.save = true
-    else wishes.pause = command === 'pause'
+    else if (command === 'save') wishes.saves++
+    else {
+      wishes.pause = command === 'pause'
+      wishes.pauses = wishes.pause ? wishes.pauses + 1 : 0
+    }
     if (command !== 'stop') passOn(message as TrainingCommand)
   })
   process.once('disconnect', stop)

@@ -98,8 +98,8 @@ export type TrainingMessage =
   /** Where the run writes, and the checkpoint it goes on from. */
   | { readonly type: 'placed'; readonly folder: string; readonly checkpoint: string | undefined }
   | { readonly type: 'paused' }
-  /** To a `save` command; no path where there was nothing to save. */
-  | { readonly type: 'saved'; readonly path: string | undefined }
+  /** To the next `count` commands to save; no path where there was nothing to save. */
+  | { readonly type: 'saved'; readonly count: number; readonly path: string | undefined }
   | {
       readonly type: 'failure'
       readonly exitCode: ExitCode
