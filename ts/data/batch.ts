@@ -3,13 +3,13 @@ import { dataError, type NativeBatch, type NativeTensor } from './native.ts'
 
 /** All tensors of a batch by their role; which entries there are depends on the collator. */
 export interface BatchTensors<T> {
-  /** float32, N×C×H×W each. */
+  /** float32, N×C×H×W each; the crops of `multicrop_collator` in order. */
   data: T[]
-  /** int64, N each; −1 where there is no label. */
+  /** int64, N or N×K each; −1 where there is no label. Soft targets are float32, N×K. */
   label: T[]
   /** int64, N each: indices of the samples. */
   dataIdx: T[]
-  /** int64, N each: 1, or −1 where a gray image stands in for one that could not be decoded. */
+  /** int64, N each: 1, or −1 where a gray image stands in for one that could not be decoded; of some collators bool. */
   dataValid: T[]
 }
 
@@ -30,7 +30,10 @@ export class TrainingBatch {
     this.size = native.size
   }
 
-  /** Names of the tensors that were not taken: `data.0`, `label.0`, `data_idx.0`, `data_valid.0`, `data.1`, … */
+  /**
+   * Names of the tensors that were not taken: `data.0`, `label.0`, `data_idx.0`, `data_valid.0`, `data.1`, …; crops are
+   * `data.0.0`, `data.0.1`, …; MoCo's second view is `data_momentum.0`, patches are `images.0` and `patches.0`.
+   */
   get names(): string[] {
     return this.#native.names
   }

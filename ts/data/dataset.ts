@@ -12,6 +12,7 @@ export interface DataSplit {
   LABEL_TYPE?: string
   TRANSFORMS: readonly Readonly<Record<string, unknown>>[]
   COLLATE_FUNCTION: string
+  COLLATE_FUNCTION_PARAMS?: Readonly<Record<string, unknown>>
   BATCHSIZE_PER_REPLICA: number
   DROP_LAST?: boolean
   MMAP_MODE?: boolean
@@ -24,6 +25,16 @@ export interface DataSplit {
   COPY_DESTINATION_DIR?: string
   DEFAULT_GRAY_IMG_SIZE?: number
   USE_STATEFUL_DISTRIBUTED_SAMPLER?: boolean
+  USE_DEBUGGING_SAMPLER?: boolean
+  ENABLE_QUEUE_DATASET?: boolean
+  /** vissl's own: the keyed order, which needs no memory. */
+  USE_KEYED_SAMPLER?: boolean
+  /** vissl's own: MiB of decoded images that are kept in memory. */
+  DECODED_CACHE_MIB?: number
+  /** vissl's own: whether photos are turned upright by their EXIF orientation; default true. */
+  EXIF_ORIENTATION?: boolean
+  /** vissl's own: MiB of batches that may lie ready. */
+  PREFETCH_MIB?: number
 }
 
 /** Which part of a data set a block stands for; idx folders and drawn shapes differ by it. */
@@ -33,7 +44,17 @@ export type SplitName = 'TRAIN' | 'TEST'
 export const dataSources: readonly string[] = Object.keys(kinds)
 
 /** Collators by `COLLATE_FUNCTION`. */
-export const collators: readonly string[] = ['default_collate', 'simclr_collator']
+export const collators: readonly string[] = [
+  'cutmixup_collator',
+  'default_collate',
+  'moco_collator',
+  'multicrop_collator',
+  'multicrop_mixup_collator',
+  'patch_and_image_collator',
+  'siamese_collator',
+  'simclr_collator',
+  'targets_one_hot_default_collator',
+]
 
 /** The collator's name, checked. */
 export function collatorOf(block: DataSplit, splitName: SplitName): string {

@@ -1,5 +1,17 @@
 export { type BatchTensors, TrainingBatch } from './batch.ts'
+export {
+  type CatalogOptions,
+  type CatalogPath,
+  type CatalogRecord,
+  DatasetCatalog,
+  type DatasetEntry,
+  datasetCatalog,
+  type SplitPaths,
+} from './catalog.ts'
+export { type EntryState, registerInFile, stateOf } from './catalog-file.ts'
+export { type CheckReport, checkData } from './check.ts'
 export { collators, type DataSplit, dataSources, type SplitName } from './dataset.ts'
+export { describeEpoch, type EpochTimes } from './epoch-times.ts'
 export {
   type FashionMnist,
   type FetchOptions,
@@ -7,7 +19,9 @@ export {
   fetchFashionMnist,
   userCache,
 } from './fashion-mnist.ts'
+export { fetchedDatasets } from './fetched.ts'
 export { createLoader, Loader, type LoaderOptions } from './loader.ts'
+export type { SampleOrder } from './loader-spec.ts'
 export {
   copyTensor,
   type DataInfo,
@@ -17,3 +31,25 @@ export {
   releaseTensor,
   type SkippedFile,
 } from './native.ts'
+export { type PreviewOptions, previewSheet } from './preview.ts'
+export {
+  type RegisteredSource,
+  registerSource,
+  type ScriptSource,
+  type SourceFactory,
+  scriptSources,
+} from './scripts/source.ts'
+export {
+  type Picture,
+  registerTransform,
+  type ScriptModule,
+  type TensorValue,
+  type TransformFactory,
+  type TransformFunction,
+  type TransformParams,
+  type TransformRandom,
+  type TransformValue,
+  transforms,
+} from './scripts/transform.ts'
+export { guessSource } from './sources/guess.ts'
+export { kinds } from './sources/kinds.ts'

@@ -1,6 +1,8 @@
 import { ExitCode, VisslError } from '../errors.ts'
 import { TrainingBatch } from './batch.ts'
-import { collatorOf, type DataSplit, labelType, type SplitName } from './dataset.ts'
+import type { DataSplit, SplitName } from './dataset.ts'
+import { type EpochTimes, timesBetween } from './epoch-times.ts'
+import { type SampleOrder, splitSpec } from './loader-spec.ts'
 import {
   addon,
   type DataInfo,
@@ -9,7 +11,7 @@ import {
   type FailedImage,
   type NativeLoader,
 } from './native.ts'
-import { resolveData } from './sources/resolve.ts'
+import type { ScriptPool } from './scripts/pool.ts'
 
 export interface LoaderOptions {
   /** The `DATA.TRAIN` or `DATA.TEST` block. */
@@ -24,8 +26,11 @@ export interface LoaderOptions {
   channels?: 1 | 3
   /** Image tensors are laid out channels last. Default false. */
   channelsLast?: boolean
-  /** `distributed` and `stateful` are the reference's shuffles; default as `USE_STATEFUL_DISTRIBUTED_SAMPLER` says. */
-  order?: 'distributed' | 'stateful' | 'sequential'
+  /**
+   * `distributed` and `stateful` are the reference's shuffles, `keyed` is one that takes no memory, `debugging` the later
+   * reference's blocks in order. Default: as `USE_STATEFUL_DISTRIBUTED_SAMPLER` and its like say.
+   */
+  order?: SampleOrder
   rank?: number
   worldSize?: number
   /** Batches that may lie ready; default two a worker. */
@@ -47,10 +52,15 @@ export class Loader {
   readonly batchSize: number
   readonly info: DataInfo
   readonly #native: NativeLoader
+  readonly #pool: ScriptPool | undefined
   #run = 0
+  #atStart: DataStats | undefined
+  #startedAt = 0
 
-  constructor(native: NativeLoader, batchSize: number) {
+  /** @param pool serves what is written in TypeScript */
+  constructor(native: NativeLoader, batchSize: number, pool?: ScriptPool) {
     this.#native = native
+    this.#pool = pool
     this.info = native.info
     this.batches = this.info.batchesPerEpoch
     this.batchSize = batchSize
@@ -67,6 +77,9 @@ export class Loader {
     checkCount('epoch', epoch)
     checkCount('startBatch', startBatch)
     const run = ++this.#run
+    await this.#pool?.ready()
+    this.#atStart = this.stats
+    this.#startedAt = performance.now()
     try {
       this.#native.startEpoch(epoch, startBatch)
     } catch (error) {
@@ -101,6 +114,12 @@ export class Loader {
     return this.#native.stats
   }
 
+  /** What the running epoch, or the last one, spent its time on so far. */
+  get epochTimes(): EpochTimes {
+    const seconds = this.#atStart === undefined ? 0 : (performance.now() - this.#startedAt) / 1000
+    return timesBetween(this.#atStart ?? this.stats, this.stats, seconds)
+  }
+
   /** Images that could not be decoded so far, by sample. */
   get failures(): FailedImage[] {
     return this.#native.failures
@@ -112,7 +131,9 @@ export class Loader {
     this.#native.stop()
   }
 
+  /** Ends everything; the loader cannot be used afterwards. */
   [Symbol.dispose](): void {
+    this.#pool?.close()
     this.stop()
   }
 }
@@ -123,36 +144,26 @@ export class Loader {
  * @throws VisslError when the block is wrong (exit code 2) or the data are missing, empty or damaged (exit code 3)
  */
 export function createLoader(options: LoaderOptions): Loader {
-  const { split, splitName = 'TRAIN', channels = 3, worldSize = 1 } = options
-  const { sources, labels } = resolveData({ split, splitName, channels })
-  for (const source of sources) {
-    if (source.type === 'shapes' && options.shapesSize !== undefined) source.size = options.shapesSize
-  }
-  const shuffle = split.USE_STATEFUL_DISTRIBUTED_SAMPLER === true ? 'stateful' : 'distributed'
+  const { split, splitName = 'TRAIN', channels = 3, worldSize = 1, workers = 1 } = options
+  const { order, shapesSize } = options
+  const { spec: ofSplit, pool } = splitSpec({ split, splitName, channels, order, shapesSize })
   const spec = {
-    sources,
-    ...(labels.length > 0 && { labels }),
-    transforms: split.TRANSFORMS,
-    collate: collatorOf(split, splitName),
-    label_type: labelType(split, splitName),
-    batch_size: split.BATCHSIZE_PER_REPLICA,
-    drop_last: split.DROP_LAST ?? false,
-    data_limit: split.DATA_LIMIT ?? 0,
+    ...ofSplit,
     seed: options.seed ?? 0,
-    sampler: options.order ?? shuffle,
     rank: options.rank ?? 0,
     world: worldSize,
-    workers: options.workers ?? 1,
+    workers,
     prefetch: options.prefetch ?? 0,
-    channels,
     channels_last: options.channelsLast ?? false,
-    gray_size: split.DEFAULT_GRAY_IMG_SIZE ?? 224,
     max_failed: options.maxFailed ?? 0.1,
   }
   const { DataLoader } = addon()
   try {
-    return new Loader(new DataLoader(JSON.stringify(spec)), split.BATCHSIZE_PER_REPLICA * worldSize)
+    const native = new DataLoader(JSON.stringify(spec))
+    pool?.start(Math.max(1, workers))
+    return new Loader(native, split.BATCHSIZE_PER_REPLICA * worldSize, pool)
   } catch (error) {
+    pool?.close()
     const known = dataError(error)
     throw new VisslError(known.exitCode, `DATA.${splitName}: ${known.message}`, known.fix, { cause: error })
   }

@@ -4,7 +4,7 @@ import { ExitCode, VisslError } from '../errors.ts'
 /** A tensor that its taker owns: memory at `address`, freed by calling the C function `release` with `context` once. */
 export interface NativeTensor {
   name: string
-  dtype: 'float32' | 'int64'
+  dtype: 'float32' | 'int64' | 'bool'
   shape: number[]
   /** In elements. */
   strides: number[]
@@ -41,7 +41,7 @@ export interface DataInfo {
   samples: number
   /** Batches of one process. */
   batchesPerEpoch: number
-  /** Copies of an image that the transforms make. */
+  /** Entries of a sample's `data` that the transforms make: copies, crops, an image and its patches. */
   views: number
   /** In the order of the labels; empty when the source has no classes. */
   classes: string[]
@@ -54,6 +54,11 @@ export interface DataInfo {
 export interface DataStats {
   /** Seconds for which batches were waited for since the loader was made. */
   waitSeconds: number
+  /** Seconds that threads spent getting bytes, decoding, transforming and writing tensors, summed over the threads. */
+  readSeconds: number
+  decodeSeconds: number
+  transformSeconds: number
+  collateSeconds: number
   images: number
   batches: number
   /** Distinct samples that could not be decoded. */
@@ -74,6 +79,10 @@ interface DataAddon {
   DataLoader: new (spec: string) => NativeLoader
   releaseTensor(tensor: NativeTensor): void
   copyTensor(tensor: NativeTensor): Uint8Array
+  createScriptQueue(): number
+  closeScriptQueue(queue: number): void
+  checkSource(spec: string, threads: number): Promise<string>
+  encodePng(pixels: Uint8Array, width: number, height: number): Uint8Array
 }
 
 export const addon = (): DataAddon => host<DataAddon>()

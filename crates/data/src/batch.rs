@@ -4,6 +4,7 @@ use crate::buffer::Buffer;
 pub enum DType {
     Float32,
     Int64,
+    Bool,
 }
 
 impl DType {
@@ -11,6 +12,7 @@ impl DType {
         match self {
             DType::Float32 => "float32",
             DType::Int64 => "int64",
+            DType::Bool => "bool",
         }
     }
 
@@ -18,6 +20,7 @@ impl DType {
         match self {
             DType::Float32 => 4,
             DType::Int64 => 8,
+            DType::Bool => 1,
         }
     }
 }
@@ -45,7 +48,8 @@ impl Tensor {
     }
 }
 
-/// What the loader hands out: `data.0`, `label.0`, `data_idx.0`, `data_valid.0`, `data.1`, …
+/// What the loader hands out: `data.0`, `label.0`, `data_idx.0`, `data_valid.0`, `data.1`, …; the collator decides
+/// which. A name is a key of the batch, the position in its list, and, of crops, the position in the list there.
 /// `data_valid` is 1, or −1 where a gray image stands in for one that could not be decoded.
 pub struct Batch {
     /// Number of the batch within its epoch.
@@ -56,6 +60,10 @@ pub struct Batch {
 }
 
 impl Batch {
+    pub fn bytes(&self) -> usize {
+        self.tensors.iter().map(|tensor| tensor.buffer.len()).sum()
+    }
+
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.tensors.iter().find(|tensor| tensor.name == name)
     }

@@ -63,20 +63,17 @@ impl Default for DecodeOptions {
     }
 }
 
-/// Decodes a JPEG (baseline, progressive, gray, CMYK) or PNG (any kind; 16 bits are cut to 8, alpha is dropped)
-/// to gray or RGB. The format is told by the content, not by a name.
+/// Decodes a JPEG (baseline, progressive, gray, CMYK; not 12-bit), PNG, BMP, GIF (its first frame), TIFF, WebP or
+/// PNM file to gray or RGB: 16 bits are cut to 8, alpha is dropped. The format is told by the content, not by a name.
 pub fn decode(bytes: &[u8], options: DecodeOptions) -> Result<Image, DecodeError> {
     match bytes {
         [] => Err(DecodeError::Truncated),
         [0xff, 0xd8, ..] => decode_jpeg(bytes, options),
         [0x89, b'P', b'N', b'G', ..] => decode_png(bytes, options),
-        [b'B', b'M', ..] => Err(DecodeError::Unsupported("BMP")),
-        [b'G', b'I', b'F', b'8', ..] => Err(DecodeError::Unsupported("GIF")),
-        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Err(DecodeError::Unsupported("TIFF")),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
-            Err(DecodeError::Unsupported("WebP"))
-        }
-        _ => Err(DecodeError::NotAnImage),
+        _ => match image::guess_format(bytes) {
+            Ok(format) => decode_other(bytes, format, options),
+            Err(_) => Err(DecodeError::NotAnImage),
+        },
     }
 }
 
@@ -179,6 +176,69 @@ fn decode_png(bytes: &[u8], options: DecodeOptions) -> Result<Image, DecodeError
         data,
     };
     let orientation = reader.info().exif_metadata.as_deref().and_then(exif::orientation);
+    match orientation {
+        Some(orientation) if options.exif_orientation => Ok(exif::upright(image, orientation)),
+        _ => Ok(image),
+    }
+}
+
+/// Formats beside JPEG and PNG.
+fn decode_other(
+    bytes: &[u8],
+    format: image::ImageFormat,
+    options: DecodeOptions,
+) -> Result<Image, DecodeError> {
+    use image::{DynamicImage, ImageDecoder, ImageError, ImageReader};
+    let failed = |error: ImageError| match error {
+        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => DecodeError::Truncated,
+        ImageError::Unsupported(error) => DecodeError::Corrupt(error.to_string()),
+        error => DecodeError::Corrupt(error.to_string()),
+    };
+    let known = ["bmp", "gif", "tiff", "webp", "pnm"];
+    let name = format!("{format:?}").to_lowercase();
+    if !known.contains(&name.as_str()) {
+        return Err(DecodeError::Unsupported(match format {
+            image::ImageFormat::Avif => "AVIF",
+            image::ImageFormat::Hdr => "HDR",
+            _ => "such",
+        }));
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = image::Limits::default();
+    limits.max_alloc = Some((options.max_pixels as u64).saturating_mul(16).saturating_add(1 << 20));
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(failed)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width as usize, height as usize, options.max_pixels)?;
+    let orientation = decoder.exif_metadata().ok().flatten();
+    let orientation = orientation.as_deref().and_then(exif::orientation);
+    let picture = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    let is_gray = matches!(
+        picture,
+        DynamicImage::ImageLuma8(_)
+            | DynamicImage::ImageLuma16(_)
+            | DynamicImage::ImageLumaA8(_)
+            | DynamicImage::ImageLumaA16(_)
+    );
+    // The high byte is kept, as of 16-bit PNG files.
+    let cut = |values: &[u16], samples: usize, keep: usize| -> Vec<u8> {
+        let pixels = values.chunks_exact(samples);
+        pixels.flat_map(|pixel| pixel[..keep].iter().map(|value| (value >> 8) as u8)).collect()
+    };
+    let data = match &picture {
+        DynamicImage::ImageLuma16(image) => cut(image, 1, 1),
+        DynamicImage::ImageLumaA16(image) => cut(image, 2, 1),
+        DynamicImage::ImageRgb16(image) => cut(image, 3, 3),
+        DynamicImage::ImageRgba16(image) => cut(image, 4, 3),
+        _ if is_gray => picture.to_luma8().into_raw(),
+        _ => picture.to_rgb8().into_raw(),
+    };
+    let image = Image {
+        width: width as usize,
+        height: height as usize,
+        channels: if is_gray { 1 } else { 3 },
+        data,
+    };
     match orientation {
         Some(orientation) if options.exif_orientation => Ok(exif::upright(image, orientation)),
         _ => Ok(image),

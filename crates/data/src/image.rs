@@ -65,4 +65,13 @@ impl Image {
             }
         }
     }
+
+    /// Mirrors top and bottom.
+    pub fn flip_vertical(&mut self) {
+        let bytes = self.row_bytes();
+        for y in 0..self.height / 2 {
+            let (upper, lower) = self.data.split_at_mut((self.height - 1 - y) * bytes);
+            upper[y * bytes..(y + 1) * bytes].swap_with_slice(&mut lower[..bytes]);
+        }
+    }
 }

@@ -8,17 +8,31 @@
 
 pub mod batch;
 pub mod buffer;
+pub mod cache;
+pub mod collate;
+pub mod dataset;
 pub mod decode;
+pub mod entry;
 pub mod error;
 pub mod exif;
+mod failures;
 pub mod image;
+pub mod inspect;
+pub mod label;
 pub mod loader;
 pub mod mt19937;
+pub mod npy;
+mod npy_object;
+pub mod permutation;
 pub mod rng;
 pub mod run;
 pub mod sampler;
+pub mod script;
+mod simd;
 pub mod source;
 pub mod spec;
+pub mod subset;
+pub mod times;
 pub mod transform;
 
 pub use error::{DataError, ErrorKind, Result};

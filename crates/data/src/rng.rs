@@ -44,6 +44,15 @@ impl Rng {
         }
     }
 
+    /// A stream of its own of up to 2³⁴ draws.
+    pub fn with_seed(seed: u64) -> Self {
+        Rng::at(Place {
+            seed,
+            epoch: u32::MAX,
+            ..Place::default()
+        })
+    }
+
     pub fn next_u32(&mut self) -> u32 {
         if self.used == 4 {
             self.block = philox(self.counter, self.key);
@@ -69,6 +78,37 @@ impl Rng {
     /// A whole number in [0, count); 0 when `count` is 0.
     pub fn below(&mut self, count: usize) -> usize {
         ((u64::from(self.next_u32()) * count as u64) >> 32) as usize
+    }
+
+    /// Normally distributed, mean 0 and deviation 1 (Box and Muller).
+    pub fn normal(&mut self) -> f64 {
+        let (u, v) = (1.0 - self.unit(), self.unit());
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    }
+
+    /// Gamma distributed with shape `a` > 0 and scale 1 (Marsaglia and Tsang 2000).
+    pub fn gamma(&mut self, a: f64) -> f64 {
+        if a < 1.0 {
+            let u = 1.0 - self.unit();
+            return self.gamma(a + 1.0) * u.powf(1.0 / a);
+        }
+        let d = a - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            let u = 1.0 - self.unit();
+            if v > 0.0 && u.ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
+    /// Beta distributed on [0, 1].
+    pub fn beta(&mut self, a: f64, b: f64) -> f64 {
+        let (x, y) = (self.gamma(a), self.gamma(b));
+        // Both vanish for tiny parameters; the mass is then at the ends.
+        if x + y > 0.0 { x / (x + y) } else { f64::from(u8::from(self.chance(a / (a + b)))) }
     }
 
     /// True with probability `p`.

@@ -3,12 +3,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use crate::batch::Batch;
 use crate::error::{DataError, Result};
-use crate::loader::{Dataset, lock};
-use crate::sampler::order;
+use crate::dataset::Dataset;
+use crate::loader::lock;
+use crate::sampler::Order;
+use crate::times::Part;
 
 /// One epoch being prepared. Threads take the next batch number, make the batch, and put it where takers find the
 /// batches in order; they run ahead of the taker by a bounded number of batches.
@@ -20,7 +21,7 @@ pub struct Run {
 struct Shared {
     dataset: Arc<Dataset>,
     epoch: u64,
-    order: Vec<u32>,
+    order: Order,
     batches: usize,
     ahead: usize,
     state: Mutex<State>,
@@ -35,6 +36,22 @@ struct State {
     to_make: usize,
     to_take: usize,
     made: BTreeMap<usize, Result<Option<Batch>>>,
+    /// Bytes of the batches in `made`, and of the last one that was made.
+    bytes: usize,
+    batch_bytes: usize,
+}
+
+impl State {
+    /// Whether another batch may be begun: not too many lie ready or are being made, nor too many bytes of them. The
+    /// batch that is taken next may always be made.
+    fn has_room(&self, ahead: usize, limit: usize) -> bool {
+        if self.to_make <= self.to_take {
+            return true;
+        }
+        let being_made = self.to_make - self.to_take - self.made.len().min(self.to_make - self.to_take);
+        self.to_make < self.to_take + ahead
+            && self.bytes.saturating_add((being_made + 1).saturating_mul(self.batch_bytes)) <= limit
+    }
 }
 
 impl Run {
@@ -55,7 +72,7 @@ impl Run {
         let workers = spec.workers.min(batches - start_batch);
         let shared = Arc::new(Shared {
             epoch,
-            order: order(spec.sampler, dataset.len(), spec.rank, spec.world, epoch)?,
+            order: dataset.order(epoch)?,
             batches,
             ahead: if spec.prefetch == 0 {
                 workers * 2
@@ -67,6 +84,8 @@ impl Run {
                 to_make: start_batch,
                 to_take: start_batch,
                 made: BTreeMap::new(),
+                bytes: 0,
+                batch_bytes: 0,
             }),
             ready: Condvar::new(),
             room: Condvar::new(),
@@ -94,16 +113,14 @@ impl Run {
     /// # Errors
     /// The batch could not be made; no further batches come.
     pub fn next(&self) -> Result<Option<Batch>> {
-        let began = Instant::now();
-        let result = if self.is_threaded() {
-            self.shared.take()
-        } else {
-            self.shared.make_next()
-        };
         let dataset = &self.shared.dataset;
-        dataset
-            .wait_nanos
-            .fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        let result = dataset.times.measure(Part::Wait, || {
+            if self.is_threaded() {
+                self.shared.take()
+            } else {
+                self.shared.make_next()
+            }
+        });
         match &result {
             Ok(Some(batch)) => {
                 dataset.images.fetch_add(batch.size as u64, Ordering::Relaxed);
@@ -150,8 +167,11 @@ impl Shared {
 
     fn make(&self, index: usize) -> Result<Option<Batch>> {
         let size = self.dataset.spec.batch_size;
-        let samples = &self.order[index * size..((index + 1) * size).min(self.order.len())];
-        let make = || self.dataset.make_batch(index, samples, self.epoch, &self.stop);
+        let positions = index * size..((index + 1) * size).min(self.order.len());
+        let make = || {
+            self.dataset
+                .make_batch(index, positions.clone(), &self.order, self.epoch, &self.stop)
+        };
         catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -169,7 +189,7 @@ impl Shared {
                 let mut state = lock(&self.state);
                 while !self.stopped()
                     && state.to_make < self.batches
-                    && state.to_make >= state.to_take + self.ahead
+                    && !state.has_room(self.ahead, self.dataset.spec.prefetch_bytes)
                 {
                     state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
@@ -180,7 +200,13 @@ impl Shared {
                 state.to_make - 1
             };
             let result = self.make(index);
-            lock(&self.state).made.insert(index, result);
+            let mut state = lock(&self.state);
+            if let Ok(Some(batch)) = &result {
+                state.batch_bytes = batch.bytes();
+                state.bytes += batch.bytes();
+            }
+            state.made.insert(index, result);
+            drop(state);
             self.ready.notify_all();
         }
     }
@@ -194,6 +220,9 @@ impl Shared {
             let wanted = state.to_take;
             if let Some(result) = state.made.remove(&wanted) {
                 state.to_take += 1;
+                if let Ok(Some(batch)) = &result {
+                    state.bytes -= batch.bytes();
+                }
                 self.room.notify_all();
                 return result;
             }

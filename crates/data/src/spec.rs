@@ -1,35 +1,17 @@
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::decode::DecodeOptions;
 use crate::error::{DataError, Result};
+use crate::label::LabelSpec;
 use crate::sampler::SamplerKind;
-use crate::source::folder::FolderOptions;
-use crate::source::idx::IdxOptions;
-use crate::source::shapes::ShapesOptions;
-use crate::source::synthetic::SyntheticOptions;
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum SourceSpec {
-    DiskFolder(FolderOptions),
-    Idx(IdxOptions),
-    Synthetic(SyntheticOptions),
-    Shapes(ShapesOptions),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Collate {
-    /// One tensor a view: `data.0` … B×C×H×W, and labels likewise.
-    DefaultCollate,
-    /// One tensor of all views, view by view: (N·B)×C×H×W.
-    SimclrCollator,
-}
+pub use crate::source::SourceSpec;
+use crate::subset::SubsetSpec;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelType {
-    /// The label of the source.
+    /// One label a label source; without label sources, those of the data sources.
     Standard,
     /// The index of the sample.
     SampleIndex,
@@ -42,10 +24,14 @@ pub enum LabelType {
 #[serde(deny_unknown_fields)]
 pub struct LoaderSpec {
     pub sources: Vec<SourceSpec>,
+    #[serde(default)]
+    pub labels: Vec<LabelSpec>,
     /// As in the configuration: `[{"name": …, …parameters}, …]`.
     pub transforms: Vec<Value>,
     #[serde(default = "default_collate")]
-    pub collate: Collate,
+    pub collate: String,
+    #[serde(default)]
+    pub collate_params: Map<String, Value>,
     #[serde(default = "standard")]
     pub label_type: LabelType,
     pub batch_size: usize,
@@ -54,6 +40,9 @@ pub struct LoaderSpec {
     /// Keep the first so many samples; 0 or less keeps all.
     #[serde(default)]
     pub data_limit: i64,
+    /// Draw them rather than take the first ones.
+    #[serde(default)]
+    pub subset: Option<SubsetSpec>,
     #[serde(default)]
     pub seed: u64,
     #[serde(default = "distributed")]
@@ -68,6 +57,9 @@ pub struct LoaderSpec {
     /// Batches that may lie ready; 0 means two a worker.
     #[serde(default)]
     pub prefetch: usize,
+    /// Bytes of batches that may lie ready; the next one to be taken is always made.
+    #[serde(default = "prefetch_bytes")]
+    pub prefetch_bytes: usize,
     /// 3 or 1: what the image tensors have.
     #[serde(default = "three")]
     pub channels: usize,
@@ -80,10 +72,33 @@ pub struct LoaderSpec {
     /// The loader stops with an error when more than this part of the samples cannot be decoded.
     #[serde(default = "tenth")]
     pub max_failed: f64,
+    /// An image that cannot be decoded is replaced by another one that the rank saw before it in the epoch.
+    #[serde(default)]
+    pub replace_failed: bool,
+    #[serde(default = "yes")]
+    pub exif_orientation: bool,
+    /// Images with more pixels are refused.
+    #[serde(default = "max_pixels")]
+    pub max_pixels: usize,
+    /// Bytes of decoded images to keep; 0 keeps none.
+    #[serde(default)]
+    pub cache_bytes: usize,
+    /// Number of the queue of transforms that are written in another language.
+    #[serde(default)]
+    pub scripts: Option<u64>,
 }
 
-fn default_collate() -> Collate {
-    Collate::DefaultCollate
+fn default_collate() -> String {
+    "default_collate".to_owned()
+}
+fn yes() -> bool {
+    true
+}
+fn prefetch_bytes() -> usize {
+    1 << 30
+}
+fn max_pixels() -> usize {
+    DecodeOptions::default().max_pixels
 }
 fn standard() -> LabelType {
     LabelType::Standard
@@ -118,8 +133,8 @@ impl LoaderSpec {
             }
         };
         check(
-            spec.sources.len() == 1,
-            "exactly one data source can be read at a time",
+            (1..=64).contains(&spec.sources.len()),
+            "the number of data sources is not in 1..64",
         )?;
         check(
             (1..=1 << 20).contains(&spec.batch_size),

@@ -1,89 +1,25 @@
 //! Pixels against Pillow and torchvision, orders against torch and VISSL 0.1.5.
 //! `__test__/golden/data/make.py` makes the files.
 
-use std::path::Path;
-
-use serde_json::Value;
 use vissl_data::decode::{DecodeOptions, decode};
 use vissl_data::image::Image;
 use vissl_data::mt19937::Mt19937;
 use vissl_data::rng::{Place, Rng};
-use vissl_data::sampler::{SamplerKind, order};
+use vissl_data::sampler::{SamplerKind, Sharding};
+use vissl_data::transform::params::Filter;
+use vissl_data::transform::region::random_region;
 use vissl_data::transform::resample::{Region, resize};
-use vissl_data::transform::step::random_region;
-use vissl_data::transform::{Plan, blur, color};
+use vissl_data::transform::{blur, color};
 
-struct Goldens {
-    index: Value,
-    bytes: Vec<u8>,
-}
+mod support;
+use support::{json, run, size, tensor, through};
 
-fn folder() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../__test__/golden/data")
-}
-
-fn json(name: &str) -> Value {
-    serde_json::from_slice(&std::fs::read(folder().join(name)).unwrap()).unwrap()
-}
-
-fn size(value: &Value, key: &str) -> usize {
-    value[key].as_u64().unwrap() as usize
-}
+struct Goldens;
 
 impl Goldens {
-    fn open() -> Self {
-        Goldens {
-            index: json("index.json"),
-            bytes: std::fs::read(folder().join("transforms.bin")).unwrap(),
-        }
+    fn open() -> support::Goldens {
+        support::Goldens::open("index.json", "transforms.bin")
     }
-
-    fn shape(&self, entry: &Value) -> Vec<usize> {
-        entry["shape"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|size| size.as_u64().unwrap() as usize)
-            .collect()
-    }
-
-    fn bytes(&self, entry: &Value) -> &[u8] {
-        let item = if entry["dtype"] == "float32" { 4 } else { 1 };
-        let offset = size(entry, "offset");
-        &self.bytes[offset..offset + self.shape(entry).iter().product::<usize>() * item]
-    }
-
-    fn image(&self, entry: &Value) -> Image {
-        let shape = self.shape(entry);
-        let channels = shape.get(2).copied().unwrap_or(1);
-        Image {
-            width: shape[1],
-            height: shape[0],
-            channels,
-            data: self.bytes(entry).to_vec(),
-        }
-    }
-
-    fn floats(&self, entry: &Value) -> Vec<f32> {
-        self.bytes(entry)
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-            .collect()
-    }
-}
-
-/// The image that a list of steps leaves, read back from the tensor.
-fn through_plan(list: &[Value], image: &Image) -> (Vec<f32>, usize, usize) {
-    let plan = Plan::compile(list, image.channels).unwrap();
-    let mut out = (Vec::new(), 0, 0);
-    plan.run(image, Place::default(), |_, view| {
-        let mut values = vec![0.0; view.width * view.height * image.channels];
-        plan.write(view, &mut values, false);
-        out = (values, view.width, view.height);
-        Ok(())
-    })
-    .unwrap();
-    out
 }
 
 #[test]
@@ -94,7 +30,8 @@ fn pixels_equal_pillow() {
         let (op, params) = (case["op"].as_str().unwrap(), &case["params"]);
         let source = goldens.image(&case["in"]);
         if op == "tensor" && case["in"]["dtype"] == "uint8" {
-            let (values, _, _) = through_plan(params.as_array().unwrap(), &source);
+            let out = run(params.as_array().unwrap(), &source, Place::default()).unwrap();
+            let (values, _) = tensor(&out.data[0]);
             assert_eq!(values, goldens.floats(&case["out"]), "{params}");
             seen += 1;
             continue;
@@ -112,6 +49,7 @@ fn pixels_equal_pillow() {
                     Region::whole(&source),
                     size(params, "width"),
                     size(params, "height"),
+                    Filter::Bilinear,
                 )
             }
             "resized_crop" => {
@@ -121,7 +59,7 @@ fn pixels_equal_pillow() {
                     width: size(params, "width"),
                     height: size(params, "height"),
                 };
-                image = resize(&source, region, size(params, "size"), size(params, "size"));
+                image = resize(&source, region, size(params, "size"), size(params, "size"), Filter::Bilinear);
             }
             "brightness" => color::adjust_brightness(&mut image, factor),
             "contrast" => color::adjust_contrast(&mut image, factor),
@@ -132,19 +70,7 @@ fn pixels_equal_pillow() {
             "gray" => image = color::to_gray(&image),
             "flip" => image.flip_horizontal(),
             "transform" => {
-                let raw = serde_json::json!({ "name": "ImgPilToRawTensor" });
-                let (values, width, height) = through_plan(&[params.clone(), raw], &source);
-                let plane = width * height;
-                let channels = source.channels;
-                let data = (0..plane * channels)
-                    .map(|i| values[i % channels * plane + i / channels] as u8)
-                    .collect();
-                image = Image {
-                    width,
-                    height,
-                    channels,
-                    data,
-                };
+                image = through(params, &source, Place::default());
             }
             other => panic!("unknown case {other}"),
         }
@@ -257,16 +183,18 @@ fn orders_equal_the_reference() {
             Some(_) => SamplerKind::Distributed,
             None => continue,
         };
-        let found = order(
+        let sharding = Sharding {
             kind,
-            size(row, "n"),
-            size(row, "rank"),
-            size(row, "world"),
-            row["epoch"].as_u64().unwrap(),
-        );
+            len: size(row, "n"),
+            rank: size(row, "rank"),
+            world: size(row, "world"),
+            drop_tail: false,
+            seed: 0,
+        };
+        let order = sharding.order(row["epoch"].as_u64().unwrap()).unwrap();
+        let found: Vec<usize> = (0..order.len()).map(|at| order.get(at)).collect();
         let start = row["start_iter"].as_u64().unwrap_or(0) as usize
             * row["batch_size"].as_u64().unwrap_or(0) as usize;
-        let found = found.unwrap();
         assert_eq!(
             serde_json::json!(found[start.min(found.len())..]),
             row["indices"],
@@ -354,23 +282,16 @@ fn steps_happen_as_often_as_they_should() {
         ),
     ];
     for (step, gray, unchanged, flipped) in cases {
-        let plan = Plan::compile(&[step.clone(), serde_json::json!({ "name": "ToTensor" })], 3).unwrap();
         let mut counts = [0usize; 3];
         for sample in 0..DRAWS as u64 {
-            plan.run(
-                &image,
-                Place {
-                    sample,
-                    ..Place::default()
-                },
-                |_, view| {
-                    counts[0] += usize::from(view.channels == 1);
-                    counts[1] += usize::from(*view == image);
-                    counts[2] += usize::from(*view == mirrored);
-                    Ok(())
-                },
-            )
-            .unwrap();
+            let place = Place {
+                sample,
+                ..Place::default()
+            };
+            let view = through(&step, &image, place);
+            counts[0] += usize::from(view.data.chunks_exact(3).all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]));
+            counts[1] += usize::from(view == image);
+            counts[2] += usize::from(view == mirrored);
         }
         for (count, wanted) in counts.into_iter().zip([gray, unchanged, flipped]) {
             let share = count as f64 / DRAWS as f64;

@@ -33,7 +33,7 @@ fn to_napi(error: DataError) -> Error {
 #[napi(object)]
 pub struct NativeTensor {
     pub name: String,
-    /// `float32` or `int64`.
+    /// `float32`, `int64` or `bool`.
     pub dtype: String,
     pub shape: Vec<u32>,
     /// In elements.
@@ -180,7 +180,7 @@ pub struct SkippedFile {
 /// A sample whose image could not be decoded; a gray image stands in for it.
 #[napi(object)]
 pub struct FailedImage {
-    pub sample: u32,
+    pub sample: f64,
     pub name: String,
     pub reason: String,
 }
@@ -188,9 +188,9 @@ pub struct FailedImage {
 #[napi(object)]
 pub struct DataInfo {
     /// Samples of the data set, after the data limit.
-    pub samples: u32,
-    pub batches_per_epoch: u32,
-    /// Copies of an image that the transforms make.
+    pub samples: f64,
+    pub batches_per_epoch: f64,
+    /// Entries of a sample's data that the transforms make: copies, crops, an image and its patches.
     pub views: u32,
     /// Class names in the order of the labels; empty when the source has none.
     pub classes: Vec<String>,
@@ -200,9 +200,14 @@ pub struct DataInfo {
     pub skipped: Vec<SkippedFile>,
 }
 
+/// Seconds but `wait_seconds` are summed over the threads.
 #[napi(object)]
 pub struct DataStats {
     pub wait_seconds: f64,
+    pub read_seconds: f64,
+    pub decode_seconds: f64,
+    pub transform_seconds: f64,
+    pub collate_seconds: f64,
     pub images: f64,
     pub batches: f64,
     pub failures: f64,
@@ -227,14 +232,13 @@ impl DataLoader {
     #[napi(getter)]
     pub fn info(&self) -> DataInfo {
         let dataset = self.loader.dataset();
-        let source = &dataset.source;
-        let skipped = source.skipped().iter();
+        let skipped = dataset.sources.iter().flat_map(|source| source.skipped());
         DataInfo {
-            samples: dataset.len() as u32,
-            batches_per_epoch: dataset.batches_per_epoch() as u32,
+            samples: dataset.len() as f64,
+            batches_per_epoch: dataset.batches_per_epoch() as f64,
             views: dataset.views() as u32,
-            classes: source.classes().to_vec(),
-            labelled: source.label(0).is_some(),
+            classes: dataset.classes().to_vec(),
+            labelled: dataset.is_labelled(),
             skipped: skipped
                 .map(|file| SkippedFile {
                     path: file.path.clone(),
@@ -277,6 +281,10 @@ impl DataLoader {
         let stats = self.loader.stats();
         DataStats {
             wait_seconds: stats.wait_seconds,
+            read_seconds: stats.read_seconds,
+            decode_seconds: stats.decode_seconds,
+            transform_seconds: stats.transform_seconds,
+            collate_seconds: stats.collate_seconds,
             images: stats.images as f64,
             batches: stats.batches as f64,
             failures: stats.failures as f64,
@@ -289,7 +297,7 @@ impl DataLoader {
         let failures = self.loader.dataset().failures().into_iter();
         failures
             .map(|failure| FailedImage {
-                sample: failure.sample as u32,
+                sample: failure.sample as f64,
                 name: failure.name,
                 reason: failure.reason,
             })

@@ -2,4 +2,6 @@
 
 mod checkpoint;
 mod data;
+mod inspect;
 mod loading;
+mod scripts;

@@ -1,25 +1,54 @@
 import { z } from 'zod'
-import { count, flag, freeMap, group, integer, text, texts } from './fields.ts'
+import { count, flag, freeMap, group, integer, own, text, texts } from './fields.ts'
 
 const transform = z
   .looseObject({ name: z.string().describe('a registered transform') })
   .describe('a transform: its name and its parameters')
+
+/** A flag that counts as false unless given, so that compositions stay VISSL's. */
+const optionalFlag = (description: string) => z.boolean().optional().describe(description)
+
+const optionalCount = (description: string) => z.int().min(0).optional().describe(description)
+
+/** `DATA_LIMIT_SAMPLING` (VISSL 0.1.6). */
+const limitSampling = z
+  .strictObject({
+    SEED: z
+      .int()
+      .min(0)
+      .max(0xffffffff)
+      .optional()
+      .describe("seed of NumPy's legacy generator; 0 unless given"),
+    IS_BALANCED: optionalFlag('the same number of images of every label'),
+    SKIP_NUM_SAMPLES: optionalCount('images that are drawn first and left out; 0 unless given'),
+  })
+  .optional()
+  .describe('draw the images of DATA_LIMIT at random rather than take the first ones (VISSL 0.1.6)')
 
 /** Keys that both partitions have. */
 const split = {
   USE_STATEFUL_DISTRIBUTED_SAMPLER: flag(false, 'use the resumable contiguous sampler'),
   DROP_LAST: flag(false, 'drop the incomplete last batch of each process'),
   DATASET_NAMES: texts(['imagenet1k_folder'], 'names in the catalog, one for each of DATA_SOURCES'),
-  DATA_SOURCES: texts([], 'kinds of reader: disk_folder, disk_filelist, idx, synthetic'),
+  DATA_SOURCES: texts(
+    [],
+    'kinds of reader: disk_folder, disk_filelist, csv, tar, idx, synthetic, shapes, or one of your own',
+  ),
   DATA_PATHS: texts([], 'explicit paths; they go before the catalog'),
   LABEL_SOURCES: texts([], 'kinds of label reader; empty: no labels are read'),
   LABEL_PATHS: texts([], 'explicit paths of labels'),
-  LABEL_TYPE: text('standard', 'standard, or sample_index (implied by empty LABEL_SOURCES)'),
+  LABEL_TYPE: text(
+    'standard',
+    'standard, sample_index (implied by empty LABEL_SOURCES), or zero (VISSL 0.1.6)',
+  ),
   MMAP_MODE: flag(true, 'map .npy lists into memory rather than read them'),
-  DEFAULT_GRAY_IMG_SIZE: count(224, 'side of the gray image that stands in for an unreadable one'),
+  DEFAULT_GRAY_IMG_SIZE: count(224, 'side of the gray image that stands in for an unreadable one, pixels'),
   BATCHSIZE_PER_REPLICA: count(256, 'images in one step of one process'),
   TRANSFORMS: z.array(transform).default([]).describe('transforms, applied in this order'),
-  COLLATE_FUNCTION: text('default_collate', 'name of the collator'),
+  COLLATE_FUNCTION: text(
+    'default_collate',
+    'name of the collator: default_collate, simclr_collator, multicrop_collator, multicrop_mixup_collator, moco_collator, siamese_collator, patch_and_image_collator, targets_one_hot_default_collator, or cutmixup_collator (VISSL 0.1.6)',
+  ),
   COLLATE_FUNCTION_PARAMS: freeMap('parameters of the collator'),
   DATA_LIMIT: integer(-1, 'use only the first so many images; 0 or less: all'),
   COPY_TO_LOCAL_DISK: flag(false, "copy the data to the machine's own disk first"),
@@ -27,6 +56,23 @@ const split = {
   INPUT_KEY_NAMES: texts(['data'], "keys of a sample that hold the model's input"),
   TARGET_KEY_NAMES: texts(['label'], 'keys of a sample that hold the target'),
   ENABLE_QUEUE_DATASET: flag(false, 'replace unreadable images by good ones seen before'),
+  DATA_LIMIT_SAMPLING: limitSampling,
+  USE_DEBUGGING_SAMPLER: optionalFlag('in order, one block of images a process (VISSL 0.1.6)'),
+  REMOVE_IMG_PATH_PREFIX: z
+    .string()
+    .optional()
+    .describe('what paths of a list lose at their beginning (VISSL 0.1.6)'),
+  NEW_IMG_PATH_PREFIX: z.string().optional().describe('what they get in its place (VISSL 0.1.6)'),
+  RANDOM_SYNTHETIC_IMAGES: optionalFlag('synthetic images are blurred noise rather than gray (VISSL 0.1.6)'),
+  BASE_DATASET: z.string().optional().describe('generic_ssl; accepted and without effect (VISSL 0.1.6)'),
+  USE_KEYED_SAMPLER: optionalFlag(
+    own('shuffle by a computed permutation, which takes no memory at any size'),
+  ),
+  DECODED_CACHE_MIB: optionalCount(own('MiB of decoded images that are kept in memory; 0 unless given')),
+  PREFETCH_MIB: optionalCount(own('MiB of batches that may lie ready; 1024 unless given')),
+  EXIF_ORIENTATION: optionalFlag(
+    own('turn photos upright as their EXIF data say; true unless given, VISSL never does'),
+  ),
 }
 
 /** `DATA`: what is read and how. */

@@ -58,7 +58,9 @@ impl FileList {
         let some = (0..PROBED.min(count)).map(|i| i * count / PROBED.min(count));
         let mut first = None;
         for index in some {
-            let path = self.entry(index).map_err(|why| DataError::data(why.to_string()))?;
+            let path = self
+                .entry(index)
+                .map_err(|why| DataError::data(why.to_string()))?;
             if Path::new(&path).exists() {
                 return Ok(());
             }
@@ -161,7 +163,11 @@ impl TextList {
             "pkl" | "pickle" => numpy::read_pickle_file(path).and_then(numpy::Array::into_texts),
             "json" => return json(path),
             _ => {
-                let what = if path.is_dir() { "is a folder" } else { "is no list of a known kind" };
+                let what = if path.is_dir() {
+                    "is a folder"
+                } else {
+                    "is no list of a known kind"
+                };
                 return Err(DataError::data(format!("list {}: {what}", path.display()))
                     .fix("lists are files named *.npy, *.pkl or *.json; folders are read by disk_folder"));
             }

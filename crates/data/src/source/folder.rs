@@ -3,16 +3,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Skipped, Source};
-use crate::decode::{DecodeError, DecodeOptions, decode};
+use super::{Raw, Skipped, Source, read_file};
+use crate::decode::DecodeError;
 use crate::error::{DataError, Result};
-use crate::image::Image;
 
 /// File names that count as images, in any case.
 pub const EXTENSIONS: [&str; 10] = [
     "jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp", "gif",
 ];
-const DECODABLE: [&str; 3] = ["jpg", "jpeg", "png"];
 /// Folders nested deeper than this are taken for a loop of links.
 const MAX_DEPTH: usize = 64;
 
@@ -23,10 +21,6 @@ pub struct FolderOptions {
     /// `false` ignores sub-folders as classes.
     #[serde(default = "yes")]
     pub labels: bool,
-    #[serde(default = "yes")]
-    pub exif_orientation: bool,
-    #[serde(default)]
-    pub max_pixels: Option<usize>,
 }
 
 fn yes() -> bool {
@@ -39,7 +33,6 @@ pub struct Folder {
     files: Vec<(PathBuf, i64)>,
     classes: Vec<String>,
     skipped: Vec<Skipped>,
-    decode: DecodeOptions,
 }
 
 impl Folder {
@@ -88,22 +81,16 @@ impl Folder {
             };
             return Err(
                 DataError::data(format!("data folder {shown}: holds no image{hint}"))
-                    .fix(format!("images are files named *.{}", DECODABLE.join(", *."))),
+                    .fix(format!("images are files named *.{}", EXTENSIONS.join(", *."))),
             );
         }
         if flat {
             classes.clear();
         }
-        let limits = DecodeOptions::default();
-        let decode = DecodeOptions {
-            max_pixels: options.max_pixels.unwrap_or(limits.max_pixels),
-            exif_orientation: options.exif_orientation,
-        };
         Ok(Folder {
             files,
             classes,
             skipped,
-            decode,
         })
     }
 }
@@ -147,10 +134,17 @@ fn judge(path: &Path, bytes: u64) -> Option<String> {
     if !EXTENSIONS.contains(&extension.as_str()) {
         return Some("not an image".to_owned());
     }
-    if !DECODABLE.contains(&extension.as_str()) {
-        return Some(format!("{extension} images cannot be decoded"));
-    }
     (bytes == 0).then(|| "truncated: the file is empty".to_owned())
+}
+
+/// Whether a folder is a link to one that holds the link.
+fn leads_back(folder: &Path) -> bool {
+    let is_link = fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink());
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    match (is_link, folder.parent()) {
+        (true, Some(parent)) => real(folder).is_some_and(|to| real(parent).is_some_and(|at| at.starts_with(to))),
+        _ => false,
+    }
 }
 
 fn walk(
@@ -160,10 +154,15 @@ fn walk(
     files: &mut Vec<(PathBuf, i64)>,
     skipped: &mut Vec<Skipped>,
 ) -> Result<()> {
-    if depth > MAX_DEPTH {
+    let why = if leads_back(folder) {
+        Some("a link to a folder above it")
+    } else {
+        (depth > MAX_DEPTH).then_some("nested too deep")
+    };
+    if let Some(reason) = why {
         skipped.push(Skipped {
             path: folder.display().to_string(),
-            reason: "nested too deep".to_owned(),
+            reason: reason.to_owned(),
         });
         return Ok(());
     }
@@ -195,9 +194,7 @@ impl Source for Folder {
         &self.skipped
     }
 
-    fn load(&self, index: usize) -> std::result::Result<Image, DecodeError> {
-        let bytes =
-            fs::read(&self.files[index].0).map_err(|error| DecodeError::Unreadable(error.to_string()))?;
-        decode(&bytes, self.decode)
+    fn load(&self, index: usize) -> std::result::Result<Raw, DecodeError> {
+        read_file(&self.files[index].0)
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Source;
+use super::{Raw, Source};
 use crate::decode::DecodeError;
 use crate::error::{DataError, Result};
 use crate::image::Image;
@@ -193,18 +193,14 @@ impl Source for Idx {
         format!("{}[{index}]", self.name)
     }
 
-    fn fixed_size(&self) -> Option<(usize, usize)> {
-        Some((self.size[0], self.size[1]))
-    }
-
-    fn load(&self, index: usize) -> std::result::Result<Image, DecodeError> {
+    fn load(&self, index: usize) -> std::result::Result<Raw, DecodeError> {
         let [height, width, channels] = self.size;
         let bytes = height * width * channels;
-        Ok(Image {
+        Ok(Raw::Decoded(Image {
             width,
             height,
             channels,
             data: self.pixels[index * bytes..(index + 1) * bytes].to_vec(),
-        })
+        }))
     }
 }

@@ -1,14 +1,41 @@
 //! Where images come from.
 
+pub mod file_list;
 pub mod folder;
 pub mod idx;
 pub mod shapes;
 pub mod synthetic;
+pub mod table;
+pub mod tar;
+pub mod torchvision;
+
+use serde::Deserialize;
 
 use crate::decode::DecodeError;
 use crate::error::Result;
 use crate::image::Image;
-use crate::spec::SourceSpec;
+
+/// An image as a source has it.
+pub enum Raw {
+    /// The bytes of a file.
+    Encoded(Vec<u8>),
+    Decoded(Image),
+}
+
+/// A source as the loader's specification names it: its `type` and its options.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum SourceSpec {
+    DiskFolder(folder::FolderOptions),
+    DiskFilelist(file_list::FileListOptions),
+    Csv(table::TableOptions),
+    Tar(tar::TarOptions),
+    Idx(idx::IdxOptions),
+    Synthetic(synthetic::SyntheticOptions),
+    Shapes(shapes::ShapesOptions),
+    Torchvision(torchvision::TorchvisionOptions),
+    Script(crate::script::ScriptSourceOptions),
+}
 
 /// An indexed set of images. Reading is by `&self`, from any number of threads.
 pub trait Source: Send + Sync {
@@ -29,17 +56,12 @@ pub trait Source: Send + Sync {
     /// What a message calls the sample: a path where there is one.
     fn name(&self, index: usize) -> String;
 
-    /// Height and width when every image has the same.
-    fn fixed_size(&self) -> Option<(usize, usize)> {
-        None
-    }
-
     /// What was left out when the source was opened.
     fn skipped(&self) -> &[Skipped] {
         &[]
     }
 
-    fn load(&self, index: usize) -> std::result::Result<Image, DecodeError>;
+    fn load(&self, index: usize) -> std::result::Result<Raw, DecodeError>;
 }
 
 /// A file that is no sample, and why.
@@ -53,8 +75,20 @@ pub struct Skipped {
 pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>> {
     Ok(match spec {
         SourceSpec::DiskFolder(options) => Box::new(folder::Folder::open(options)?),
+        SourceSpec::DiskFilelist(options) => Box::new(file_list::FileList::open(options)?),
+        SourceSpec::Csv(options) => Box::new(table::Table::open(options)?),
+        SourceSpec::Tar(options) => Box::new(tar::Tar::open(options)?),
         SourceSpec::Idx(options) => Box::new(idx::Idx::open(options)?),
         SourceSpec::Synthetic(options) => Box::new(synthetic::Synthetic::new(options)?),
         SourceSpec::Shapes(options) => Box::new(shapes::Shapes::new(options)?),
+        SourceSpec::Torchvision(options) => torchvision::open(options)?,
+        SourceSpec::Script(options) => Box::new(crate::script::ScriptSource::new(options)?),
     })
+}
+
+/// The bytes of a file.
+pub(crate) fn read_file(path: &std::path::Path) -> std::result::Result<Raw, DecodeError> {
+    std::fs::read(path)
+        .map(Raw::Encoded)
+        .map_err(|error| DecodeError::Unreadable(error.to_string()))
 }

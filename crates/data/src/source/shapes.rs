@@ -1,6 +1,6 @@
 use serde::Deserialize;
 
-use super::Source;
+use super::{Raw, Source};
 use crate::decode::DecodeError;
 use crate::error::{DataError, Result};
 use crate::image::Image;
@@ -98,11 +98,7 @@ impl Source for Shapes {
         format!("shapes[{index}]")
     }
 
-    fn fixed_size(&self) -> Option<(usize, usize)> {
-        Some((self.options.size, self.options.size))
-    }
-
-    fn load(&self, index: usize) -> std::result::Result<Image, DecodeError> {
+    fn load(&self, index: usize) -> std::result::Result<Raw, DecodeError> {
         let mut rng = Rng::at(Place {
             seed: self.seed,
             sample: index as u64,
@@ -141,6 +137,6 @@ impl Source for Shapes {
                 *value = (cover * ink + (1.0 - cover) * (ground + shade) + grain).clamp(0.0, 255.0) as u8;
             }
         }
-        Ok(image)
+        Ok(Raw::Decoded(image))
     }
 }

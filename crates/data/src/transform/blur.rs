@@ -1,4 +1,5 @@
 use crate::image::Image;
+use crate::simd::simd;
 
 /// Three box blurs an axis approximate a Gaussian (Gwosdek et al. 2011, "Theoretical foundations of Gaussian
 /// convolution by extended box filtering").
@@ -31,50 +32,50 @@ pub fn gaussian_blur(image: &mut Image, sigma: f64) {
         return;
     }
     let kernel = box_for(sigma as f32);
-    let bytes = image.row_bytes();
+    let (width, height, channels) = (image.width, image.height, image.channels);
     let mut target = vec![0u8; image.data.len()];
-    let mut padded = Vec::new();
+    // Columns are blurred many at a time, so rows are turned into columns and back.
+    simd(|| transpose(&image.data, &mut target, width, height, channels));
     for _ in 0..PASSES {
-        for (from, to) in image.data.chunks_exact(bytes).zip(target.chunks_exact_mut(bytes)) {
-            match image.channels {
-                1 => row::<1>(from, to, &kernel, &mut padded),
-                _ => row::<3>(from, to, &kernel, &mut padded),
-            }
-        }
+        simd(|| lines(&target, &mut image.data, width, height * channels, &kernel));
         std::mem::swap(&mut image.data, &mut target);
     }
+    simd(|| transpose(&target, &mut image.data, height, width, channels));
     for _ in 0..PASSES {
-        lines(&image.data, &mut target, image.height, bytes, &kernel);
+        simd(|| lines(&image.data, &mut target, height, width * channels, &kernel));
         std::mem::swap(&mut image.data, &mut target);
     }
 }
 
-/// One box blur along a row of pixels. `padded` is scratch memory.
-fn row<const C: usize>(from: &[u8], to: &mut [u8], kernel: &Box24, padded: &mut Vec<u8>) {
-    let border = kernel.reach + 1;
-    padded.clear();
-    (0..border).for_each(|_| padded.extend_from_slice(&from[..C]));
-    padded.extend_from_slice(from);
-    (0..border).for_each(|_| padded.extend_from_slice(&from[from.len() - C..]));
-    let mut sums = [0u32; C];
-    for pixel in padded[..(2 * kernel.reach + 1) * C].chunks_exact(C) {
-        sums.iter_mut()
-            .zip(pixel)
-            .for_each(|(sum, value)| *sum += u32::from(*value));
+/// Pixels of one side of the squares that are transposed at a time, so that both sides stay in the first cache.
+const TILE: usize = 16;
+
+/// Writes pixel (x, y) of a width×height image at (y, x).
+#[inline(always)]
+fn transpose(from: &[u8], to: &mut [u8], width: usize, height: usize, channels: usize) {
+    match channels {
+        1 => transpose_pixels::<1>(from, to, width, height),
+        _ => transpose_pixels::<3>(from, to, width, height),
     }
-    let leaving = padded.chunks_exact(C);
-    let entering = padded[(2 * kernel.reach + 1) * C..].chunks_exact(C);
-    let after = padded[(2 * kernel.reach + 2) * C..].chunks_exact(C);
-    for (((out, leaving), entering), after) in to.chunks_exact_mut(C).zip(leaving).zip(entering).zip(after) {
-        for lane in 0..C {
-            sums[lane] = sums[lane] + u32::from(entering[lane]) - u32::from(leaving[lane]);
-            let ends = u32::from(leaving[lane]) + u32::from(after[lane]);
-            out[lane] = ((sums[lane] * kernel.inner + ends * kernel.outer + (1 << 23)) >> 24) as u8;
+}
+
+#[inline(always)]
+fn transpose_pixels<const C: usize>(from: &[u8], to: &mut [u8], width: usize, height: usize) {
+    for top in (0..height).step_by(TILE) {
+        for left in (0..width).step_by(TILE) {
+            for x in left..(left + TILE).min(width) {
+                let bottom = (top + TILE).min(height);
+                let line = &mut to[(x * height + top) * C..(x * height + bottom) * C];
+                for (y, pixel) in (top..bottom).zip(line.chunks_exact_mut(C)) {
+                    pixel.copy_from_slice(&from[(y * width + x) * C..(y * width + x) * C + C]);
+                }
+            }
         }
     }
 }
 
 /// One box blur over `count` positions, each of which holds `lanes` values that do not mix.
+#[inline(always)]
 fn lines(from: &[u8], to: &mut [u8], count: usize, lanes: usize, kernel: &Box24) {
     let at = |position: isize| {
         let position = position.clamp(0, count as isize - 1) as usize;
@@ -97,6 +98,56 @@ fn lines(from: &[u8], to: &mut [u8], count: usize, lanes: usize, kernel: &Box24)
             sums[lane] = sum;
             let ends = u32::from(leaving[lane]) + u32::from(after[lane]);
             out[lane] = ((sum * kernel.inner + ends * kernel.outer + (1 << 23)) >> 24) as u8;
+        }
+    }
+}
+
+/// Blurs with a Gaussian of standard deviation `sigma` cut to `kernel` (width, height), borders mirrored, as
+/// torchvision's `GaussianBlur` does; float32, rounded once to 8 bits.
+pub fn kernel_blur(image: &mut Image, kernel: (usize, usize), sigma: f64) {
+    let weights = |size: usize| -> Vec<f32> {
+        let half = (size - 1) as f64 * 0.5;
+        let raw: Vec<f64> = (0..size)
+            .map(|i| (-0.5 * ((i as f64 - half) / sigma).powi(2)).exp())
+            .collect();
+        let sum: f64 = raw.iter().sum();
+        raw.iter().map(|weight| (weight / sum) as f32).collect()
+    };
+    let mirrored = |at: isize, size: usize| -> usize {
+        let last = size as isize - 1;
+        let mut at = at.unsigned_abs() as isize;
+        if last == 0 {
+            return 0;
+        }
+        at %= 2 * last;
+        (if at > last { 2 * last - at } else { at }) as usize
+    };
+    let (w, h, channels) = (image.width, image.height, image.channels);
+    let (across, along) = (weights(kernel.0), weights(kernel.1));
+    let mut rows = vec![0f32; image.data.len()];
+    for y in 0..h {
+        for x in 0..w {
+            for (i, weight) in across.iter().enumerate() {
+                let sx = mirrored(x as isize + i as isize - (kernel.0 / 2) as isize, w);
+                for c in 0..channels {
+                    rows[(y * w + x) * channels + c] +=
+                        weight * f32::from(image.data[(y * w + sx) * channels + c]);
+                }
+            }
+        }
+    }
+    let bytes = w * channels;
+    let mut sums = vec![0f32; bytes];
+    for y in 0..h {
+        sums.fill(0.0);
+        for (i, weight) in along.iter().enumerate() {
+            let sy = mirrored(y as isize + i as isize - (kernel.1 / 2) as isize, h);
+            for (sum, value) in sums.iter_mut().zip(&rows[sy * bytes..(sy + 1) * bytes]) {
+                *sum += weight * value;
+            }
+        }
+        for (value, sum) in image.data[y * bytes..(y + 1) * bytes].iter_mut().zip(&sums) {
+            *value = sum.round_ties_even().clamp(0.0, 255.0) as u8;
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::error::{DataError, Result};
 /// Reads the parameters of one entry of the transform list; every complaint names the entry.
 pub struct Params<'a> {
     index: usize,
+    depth: usize,
     name: &'a str,
     values: &'a Map<String, Value>,
     known: Vec<&'static str>,
@@ -14,10 +15,24 @@ impl<'a> Params<'a> {
     pub fn new(index: usize, name: &'a str, values: &'a Map<String, Value>) -> Self {
         Params {
             index,
+            depth: 0,
             name,
             values,
             known: Vec::new(),
         }
+    }
+
+    /// The parameters of an entry of this one's own list.
+    pub fn nested<'b>(&self, name: &'b str, values: &'b Map<String, Value>) -> Params<'b> {
+        Params {
+            depth: self.depth + 1,
+            ..Params::new(self.index, name, values)
+        }
+    }
+
+    /// How deep in lists of lists the entry stands.
+    pub fn depth(&self) -> usize {
+        self.depth
     }
 
     pub fn error(&self, what: impl std::fmt::Display) -> DataError {
@@ -145,29 +160,112 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// The interpolation parameter: only bilinear is known.
-    pub fn bilinear(&mut self) -> Result<()> {
-        match self.get("interpolation") {
-            None => Ok(()),
-            Some(value)
-                if value.as_u64() == Some(2)
-                    || value
-                        .as_str()
-                        .is_some_and(|name| name.eq_ignore_ascii_case("bilinear")) =>
-            {
-                Ok(())
-            }
-            Some(value) => Err(self.wrong("interpolation", "bilinear", value)),
+    /// `interpolation` (or Pillow's older `resample`): torchvision's names or Pillow's numbers.
+    pub fn filter(&mut self, key: &'static str, default: Filter) -> Result<Filter> {
+        let Some(value) = self.get(key) else {
+            return Ok(default);
+        };
+        let name = value.as_str().map(str::to_ascii_lowercase);
+        let name = name.as_deref().map(|name| name.rsplit('.').next().unwrap_or(name));
+        match (value.as_u64(), name) {
+            (Some(0), _) | (_, Some("nearest")) => Ok(Filter::Nearest),
+            (Some(2), _) | (_, Some("bilinear")) => Ok(Filter::Bilinear),
+            (Some(3), _) | (_, Some("bicubic")) => Ok(Filter::Bicubic),
+            _ => Err(self.wrong(key, "nearest, bilinear or bicubic", value)),
         }
     }
 
-    /// The padding mode: only constant is known.
-    pub fn constant_padding(&mut self) -> Result<()> {
-        match self.get("padding_mode") {
-            None => Ok(()),
-            Some(value) if value.as_str() == Some("constant") => Ok(()),
-            Some(value) => Err(self.wrong("padding_mode", "constant", value)),
+    /// `padding_mode`: constant, edge, reflect or symmetric.
+    pub fn padding_mode(&mut self) -> Result<PaddingMode> {
+        let Some(value) = self.get("padding_mode") else {
+            return Ok(PaddingMode::Constant);
+        };
+        match value.as_str() {
+            Some("constant") => Ok(PaddingMode::Constant),
+            Some("edge") => Ok(PaddingMode::Edge),
+            Some("reflect") => Ok(PaddingMode::Reflect),
+            Some("symmetric") => Ok(PaddingMode::Symmetric),
+            _ => Err(self.wrong("padding_mode", "constant, edge, reflect or symmetric", value)),
         }
+    }
+
+    /// `padding`: one number, `[x, y]`, or `[left, top, right, bottom]`.
+    pub fn padding(&mut self, default: usize) -> Result<[usize; 4]> {
+        let Some(value) = self.get("padding") else {
+            return Ok([default; 4]);
+        };
+        let side = |value: &Value| value.as_u64().filter(|side| *side <= 4096).map(|side| side as usize);
+        let sides: Option<Vec<usize>> = match value.as_array() {
+            Some(list) => list.iter().map(side).collect(),
+            None => side(value).map(|side| vec![side]),
+        };
+        match sides.as_deref() {
+            Some([all]) => Ok([*all; 4]),
+            Some([x, y]) => Ok([*x, *y, *x, *y]),
+            Some([left, top, right, bottom]) => Ok([*left, *top, *right, *bottom]),
+            _ => Err(self.wrong("padding", "1, 2 or 4 whole numbers from 0 to 4096", value)),
+        }
+    }
+
+    /// An 8-bit value a channel: one number for all, or one a channel.
+    pub fn fill(&mut self, default: [u8; 3]) -> Result<[u8; 3]> {
+        let Some(value) = self.get("fill") else {
+            return Ok(default);
+        };
+        let byte = |value: &Value| value.as_f64().filter(|v| (0.0..=255.0).contains(v)).map(|v| v as u8);
+        let fill = match value.as_array().map(Vec::as_slice) {
+            Some([r, g, b]) => byte(r).zip(byte(g)).zip(byte(b)).map(|((r, g), b)| [r, g, b]),
+            Some([one]) => byte(one).map(|v| [v; 3]),
+            Some(_) => None,
+            None => byte(value).map(|v| [v; 3]),
+        };
+        fill.ok_or_else(|| self.wrong("fill", "1 or 3 numbers in 0..255", value))
+    }
+
+    /// A whole number within `low..=high`; `None` when it is not given.
+    pub fn integer(&mut self, key: &'static str, low: i64, high: i64) -> Result<Option<i64>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        match value.as_i64() {
+            Some(number) if (low..=high).contains(&number) => Ok(Some(number)),
+            _ => Err(self.wrong(key, &format!("a whole number from {low} to {high}"), value)),
+        }
+    }
+
+    pub fn text(&mut self, key: &'static str) -> Result<Option<&'a str>> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(value) => value
+                .as_str()
+                .map(Some)
+                .ok_or_else(|| self.wrong(key, "a text", value)),
+        }
+    }
+
+    /// A list of anything.
+    pub fn list(&mut self, key: &'static str) -> Result<Option<&'a [Value]>> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(value) => value
+                .as_array()
+                .map(|list| Some(list.as_slice()))
+                .ok_or_else(|| self.wrong(key, "a list", value)),
+        }
+    }
+
+    /// A degree range: one number x means (−x, x).
+    pub fn degrees(&mut self, key: &'static str) -> Result<Option<(f64, f64)>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let pair = match (value.as_f64(), value.as_array().map(Vec::as_slice)) {
+            (Some(x), _) if x >= 0.0 => Some((-x, x)),
+            (None, Some([low, high])) => low.as_f64().zip(high.as_f64()).filter(|(a, b)| a <= b),
+            _ => None,
+        };
+        pair.map(Some)
+            .ok_or_else(|| self.wrong(key, "a number of at least 0 or two rising numbers", value))
     }
 
     /// A parameter that is accepted and means nothing here.
@@ -181,7 +279,7 @@ impl<'a> Params<'a> {
         match self
             .values
             .keys()
-            .find(|key| *key != "name" && !self.known.contains(&key.as_str()))
+            .find(|key| *key != "name" && *key != "indices" && !self.known.contains(&key.as_str()))
         {
             None => Ok(()),
             Some(key) => {
@@ -196,6 +294,26 @@ impl<'a> Params<'a> {
             }
         }
     }
+}
+
+/// How values between pixels are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    Nearest,
+    Bilinear,
+    Bicubic,
+}
+
+/// What lies outside of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaddingMode {
+    Constant,
+    /// The outermost pixel, again and again.
+    Edge,
+    /// Mirrored, the outermost pixel once.
+    Reflect,
+    /// Mirrored, the outermost pixel twice.
+    Symmetric,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,237 +1,263 @@
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::action::{self, Action};
 use super::params::Params;
-use super::step::{Jitter, Step};
+use super::step;
+use crate::entry::{Entry, Sample};
 use crate::error::{DataError, Result};
-use crate::image::Image;
 use crate::rng::{Place, Rng};
 
-/// Every name of a transform list. Names in `snake_case` are accepted too.
-pub const NAMES: [&str; 16] = [
-    "CenterCrop",
-    "ColorJitter",
-    "ImgPilColorDistortion",
-    "ImgPilGaussianBlur",
-    "ImgPilRandomColorJitter",
-    "ImgPilRandomSolarize",
-    "ImgPilToRawTensor",
-    "ImgReplicatePil",
-    "ImgToTensor",
-    "Normalize",
-    "RandomCrop",
-    "RandomGrayscale",
-    "RandomHorizontalFlip",
-    "RandomResizedCrop",
-    "Resize",
-    "ToTensor",
-];
-
-/// A transform list, checked and typed: steps on the image, copies, steps on each copy, and a table that takes an
-/// 8-bit value to the float that stands in the tensor.
+/// A transform list, checked and typed. It knows how many entries a sample has after every step and which of them
+/// are pictures, tensors or patches, so a step that stands in the wrong place is found before the first image.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    steps: Vec<(usize, Step)>,
-    /// How many of `steps` come before the copies are made.
-    shared: usize,
-    views: usize,
-    /// One table a channel.
-    tables: Vec<[f32; 256]>,
+    steps: Vec<Planned>,
+    outputs: usize,
+    channels: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    /// Position in the list; names the stream that the step draws from.
+    pub index: usize,
+    /// Positions in `data` that it works on.
+    pub entries: Vec<usize>,
+    /// Whether copies were made before it.
+    pub copied: bool,
+    pub action: Action,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Picture,
+    Tensor,
+    Patches,
+}
+
+/// Runs the transforms that are written in another language.
+pub trait Scripts: Send + Sync {
+    /// # Errors
+    /// The transform failed; the text says how.
+    fn run(&self, script: usize, entry: Entry, place: Place) -> std::result::Result<Entry, String>;
+}
+
+/// Every name of a transform list. Names in `snake_case` are accepted too.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = step::names().chain(action::NAMES).collect();
+    names.sort_unstable();
+    names
+}
+
+fn unknown(index: usize, what: String) -> DataError {
+    DataError::usage(format!("TRANSFORMS[{index}]: {what}")).fix(format!("names: {}", names().join(", ")))
 }
 
 impl Plan {
+    /// `sources`: entries that a sample has at first; `channels`: of the tensors.
+    ///
     /// # Errors
     /// An entry has an unknown name or parameter or a value of the wrong kind, or stands where it cannot: the
     /// message names index and transform, the fix lists the choices.
-    pub fn compile(list: &[Value], channels: usize) -> Result<Plan> {
-        let mut plan = Plan {
-            steps: Vec::new(),
-            shared: 0,
-            views: 1,
-            tables: Vec::new(),
-        };
-        let mut copied = false;
+    pub fn compile(list: &[Value], sources: usize, channels: usize) -> Result<Plan> {
         if list.len() > 1023 {
             return Err(DataError::usage("TRANSFORMS: more than 1023 entries"));
         }
+        let mut kinds = vec![Kind::Picture; sources];
+        let mut steps = Vec::new();
+        let mut copied = false;
         for (index, entry) in list.iter().enumerate() {
-            let values = entry.as_object().ok_or_else(|| {
-                DataError::usage(format!(
-                    "TRANSFORMS[{index}]: must be a mapping with a name, not {entry}"
-                ))
-            })?;
-            let given = values.get("name").and_then(Value::as_str).ok_or_else(|| {
-                DataError::usage(format!("TRANSFORMS[{index}]: has no name"))
-                    .fix(format!("names: {}", NAMES.join(", ")))
-            })?;
-            let name = NAMES
+            let values = entry
+                .as_object()
+                .ok_or_else(|| unknown(index, format!("must be a mapping with a name, not {entry}")))?;
+            let given = values
+                .get("name")
+                .and_then(Value::as_str)
+                .ok_or_else(|| unknown(index, "has no name".to_owned()))?;
+            let name = names()
                 .into_iter()
                 .find(|name| *name == given || *name == camel_case(given))
-                .ok_or_else(|| {
-                    DataError::usage(format!(
-                        "TRANSFORMS[{index}]: there is no transform named {given:?}"
-                    ))
-                    .fix(format!("names: {}", NAMES.join(", ")))
-                })?;
+                .ok_or_else(|| unknown(index, format!("there is no transform named {given:?}")))?;
             let mut params = Params::new(index, name, values);
-            let tensor = !plan.tables.is_empty();
-            match name {
-                "Normalize" => plan.normalize(&mut params)?,
-                "ToTensor" | "ImgToTensor" | "ImgPilToRawTensor" if tensor => {
-                    return Err(params.error("the image is a tensor already"));
-                }
-                "ToTensor" | "ImgToTensor" => plan.make_tensor(channels, 255.0),
-                "ImgPilToRawTensor" => plan.make_tensor(channels, 1.0),
-                _ if tensor => {
-                    return Err(params
-                        .error("works on images and stands after the step that makes a tensor")
-                        .fix("move it before ToTensor"));
-                }
-                "ImgReplicatePil" if copied => return Err(params.error("copies can be made once")),
-                "ImgReplicatePil" => {
-                    plan.views = params.count("num_times", 2)?;
-                    plan.shared = plan.steps.len();
-                    copied = true;
-                }
-                _ => {
-                    let step = read_step(name, &mut params)?;
-                    plan.steps.push((index, step));
-                }
-            }
+            let action = Action::read(name, &mut params, channels)?;
+            let entries = read_indices(&params, values.get("indices"), kinds.len())?;
+            kinds = follow(&action, &entries, &kinds, &params)?;
             params.finish()?;
+            let copies = matches!(
+                action,
+                Action::Replicate(_) | Action::MultiCrop(_) | Action::ImageAndPatches { .. }
+            );
+            let planned = Planned {
+                index,
+                entries,
+                copied,
+                action,
+            };
+            copied |= copies;
+            if !steps.last_mut().is_some_and(|last: &mut Planned| last.absorb(&planned)) {
+                steps.push(planned);
+            }
         }
-        if plan.tables.is_empty() {
+        if kinds.contains(&Kind::Picture) {
             return Err(
                 DataError::usage("TRANSFORMS: nothing turns the image into a tensor").fix("add ToTensor"),
             );
         }
-        if !copied {
-            plan.shared = plan.steps.len();
-        }
-        Ok(plan)
+        Ok(Plan {
+            steps,
+            outputs: kinds.len(),
+            channels,
+        })
     }
 
-    fn make_tensor(&mut self, channels: usize, divisor: f32) {
-        let mut table = [0f32; 256];
-        for (value, entry) in table.iter_mut().enumerate() {
-            *entry = value as f32 / divisor;
-        }
-        self.tables = vec![table; channels];
-    }
-
-    fn normalize(&mut self, params: &mut Params<'_>) -> Result<()> {
-        params.ignore("inplace");
-        let mean = params
-            .numbers("mean")?
-            .ok_or_else(|| params.error("mean is missing"))?;
-        let std = params
-            .numbers("std")?
-            .ok_or_else(|| params.error("std is missing"))?;
-        if self.tables.is_empty() {
-            return Err(params.error("works on tensors").fix("put ToTensor before it"));
-        }
-        let channels = self.tables.len();
-        for (what, values) in [("mean", &mean), ("std", &std)] {
-            if values.len() != channels && values.len() != 1 {
-                return Err(params.error(format!(
-                    "{what} has {} values for {channels} channels",
-                    values.len()
-                )));
-            }
-        }
-        if std.contains(&0.0) {
-            return Err(params.error("std is 0"));
-        }
-        for (c, table) in self.tables.iter_mut().enumerate() {
-            let (mean, std) = (
-                mean[c.min(mean.len() - 1)] as f32,
-                std[c.min(std.len() - 1)] as f32,
-            );
-            table.iter_mut().for_each(|value| *value = (*value - mean) / std);
-        }
-        Ok(())
-    }
-
-    /// How many images come of one.
+    /// How many entries of `data` come out.
     pub fn views(&self) -> usize {
-        self.views
+        self.outputs
     }
 
     pub fn channels(&self) -> usize {
-        self.tables.len()
+        self.channels
     }
 
-    /// Height and width of the views, when these follow from the list and the size of the images.
-    pub fn output_size(&self, input: Option<(usize, usize)>) -> Option<(usize, usize)> {
+    /// Whether transforms of another language take part.
+    pub fn has_scripts(&self) -> bool {
         self.steps
             .iter()
-            .fold(input, |size, (_, step)| step.output_size(size))
+            .any(|step| matches!(step.action, Action::Script(_)))
     }
 
-    /// Runs the steps and calls `emit(view, image)` for each view in order. `place` names seed, epoch and sample.
+    /// Transforms a sample. `place` names seed, epoch and sample; draws follow from it alone.
     ///
     /// # Errors
     /// A step cannot work on an image of this size.
     pub fn run(
         &self,
-        image: &Image,
+        sample: &mut Sample,
         place: Place,
-        mut emit: impl FnMut(usize, &Image) -> std::result::Result<(), String>,
+        scripts: Option<&dyn Scripts>,
     ) -> std::result::Result<(), String> {
-        let mut image = Cow::Borrowed(image);
-        // A view of ImgReplicatePil is numbered from 1, so that what comes before has a stream of its own.
-        let stream = |view: usize, index: usize| {
-            Rng::at(Place {
-                view: view as u32,
-                step: index as u32,
-                ..place
-            })
-        };
-        for (index, step) in &self.steps[..self.shared] {
-            step.apply(&mut image, &mut stream(0, *index))?;
-        }
-        for view in 0..self.views {
-            let mut copy = Cow::Borrowed(image.as_ref());
-            for (index, step) in &self.steps[self.shared..] {
-                step.apply(&mut copy, &mut stream(view + 1, *index))?;
-            }
-            emit(view, &copy)?;
+        for planned in &self.steps {
+            planned.apply(sample, place, scripts)?;
         }
         Ok(())
     }
+}
 
-    /// Writes an image as floats: channel by channel, or pixel by pixel when `channels_last`.
-    /// `target` has height · width · channels elements.
-    pub fn write(&self, image: &Image, target: &mut [f32], channels_last: bool) {
-        let channels = self.tables.len();
-        let pixels = image.width * image.height;
-        // A gray image feeds every channel.
-        let lane = |c: usize| if image.channels == 1 { 0 } else { c };
-        if channels_last && channels > 1 {
-            let source = image.data.chunks_exact(image.channels);
-            for (pixel, values) in target.chunks_exact_mut(channels).zip(source) {
-                for (c, (out, table)) in pixel.iter_mut().zip(&self.tables).enumerate() {
-                    *out = table[usize::from(values[lane(c)])];
+impl Planned {
+    /// Takes a normalisation that follows on the same tensors into the tables of this step.
+    fn absorb(&mut self, next: &Planned) -> bool {
+        match (&mut self.action, &next.action) {
+            (Action::Tensor { tables, .. }, Action::Normalize { mean, std }) if self.entries == next.entries => {
+                for (table, (mean, std)) in Arc::make_mut(tables).iter_mut().zip(mean.iter().zip(std)) {
+                    table.iter_mut().for_each(|value| *value = (*value - mean) / std);
                 }
+                true
             }
-            return;
+            _ => false,
         }
-        for ((c, table), plane) in self
-            .tables
-            .iter()
-            .enumerate()
-            .zip(target.chunks_exact_mut(pixels.max(1)))
-        {
-            let values = image.data.iter().skip(lane(c)).step_by(image.channels);
-            for (out, value) in plane.iter_mut().zip(values) {
-                *out = table[usize::from(*value)];
-            }
+    }
+
+    /// The stream of an entry of `data`. Copies are numbered from 1, so that what comes before them has a stream of
+    /// its own.
+    pub fn stream(&self, place: Place, entry: usize) -> Rng {
+        Rng::at(self.place(place, entry))
+    }
+
+    pub fn place(&self, place: Place, entry: usize) -> Place {
+        Place {
+            view: entry as u32 + u32::from(self.copied),
+            step: self.index as u32,
+            ..place
         }
     }
 }
 
-fn camel_case(name: &str) -> String {
+fn read_indices(params: &Params<'_>, indices: Option<&Value>, count: usize) -> Result<Vec<usize>> {
+    let all = || Ok((0..count).collect());
+    let Some(value) = indices.filter(|value| !value.is_null()) else {
+        return all();
+    };
+    let list = value.as_array().map(Vec::as_slice);
+    if list.is_some_and(<[Value]>::is_empty) {
+        return all();
+    }
+    let entries: Option<Vec<usize>> = list.and_then(|list| {
+        let entry = |value: &Value| value.as_u64().map(|at| at as usize).filter(|at| *at < count);
+        list.iter().map(entry).collect()
+    });
+    entries.ok_or_else(|| {
+        params.error(format!(
+            "indices must be a list of positions below {count}, not {value}"
+        ))
+    })
+}
+
+/// What the entries are after an action; an error when one of them is not what it works on.
+fn follow(action: &Action, entries: &[usize], kinds: &[Kind], params: &Params<'_>) -> Result<Vec<Kind>> {
+    let mut kinds = kinds.to_vec();
+    let found = |kind: Kind| entries.iter().any(|at| kinds[*at] == kind);
+    let refuse = |what: &str, fix: &str| Err(params.error(what).fix(fix));
+    let (to, copies) = match action {
+        Action::Script(_) | Action::OneHot(_) => return Ok(kinds),
+        Action::Group(probabilities, _) if probabilities.len() != kinds.len() => {
+            return Err(params.error(format!(
+                "prob has {} values for {} crops",
+                probabilities.len(),
+                kinds.len()
+            )));
+        }
+        Action::Group(..) if kinds.iter().any(|kind| *kind != Kind::Picture) => {
+            return refuse("works on images and stands after the step that makes a tensor", "move it before ToTensor");
+        }
+        Action::Group(..) => return Ok(kinds),
+        Action::Tensor { .. } if found(Kind::Tensor) || found(Kind::Patches) => {
+            return Err(params.error("the image is a tensor already"));
+        }
+        Action::Tensor { .. } => (Kind::Tensor, 1),
+        Action::Normalize { .. } | Action::Erase(_) => {
+            if found(Kind::Picture) {
+                return refuse("works on tensors", "put ToTensor before it");
+            }
+            return Ok(kinds);
+        }
+        Action::Cut(_) => {
+            if found(Kind::Picture) || found(Kind::Patches) {
+                return refuse("works on tensors", "put ToTensor before it");
+            }
+            (Kind::Patches, 1)
+        }
+        Action::Shuffle(_) => {
+            if found(Kind::Picture) || found(Kind::Tensor) {
+                return refuse("works on patches", "put ImgPatchesFromTensor before it");
+            }
+            return Ok(kinds);
+        }
+        _ if found(Kind::Tensor) || found(Kind::Patches) => {
+            return refuse("works on images and stands after the step that makes a tensor", "move it before ToTensor");
+        }
+        Action::Step(_) | Action::Rotate(_) => (Kind::Picture, 1),
+        Action::Replicate(times) => (Kind::Picture, *times),
+        Action::MultiCrop(crops) => (Kind::Picture, crops.len()),
+        Action::ImageAndPatches { grid, .. } => (Kind::Picture, grid.side * grid.side + 1),
+    };
+    if copies == 1 {
+        entries.iter().for_each(|at| kinds[*at] = to);
+        return Ok(kinds);
+    }
+    let kinds: Vec<Kind> = (0..kinds.len())
+        .flat_map(|at| {
+            let count = if entries.contains(&at) { copies } else { 1 };
+            std::iter::repeat_n(kinds[at], count)
+        })
+        .collect();
+    if kinds.len() > 512 {
+        return Err(params.error(format!("makes {} copies, more than 512", kinds.len())));
+    }
+    Ok(kinds)
+}
+
+pub(super) fn camel_case(name: &str) -> String {
     let capital = |part: &str| {
         part.chars()
             .next()
@@ -240,120 +266,10 @@ fn camel_case(name: &str) -> String {
     name.split('_').filter_map(capital).collect()
 }
 
-fn read_step(name: &str, params: &mut Params<'_>) -> Result<Step> {
-    Ok(match name {
-        "RandomResizedCrop" => {
-            let (height, width) = params.size()?.square();
-            let scale = params.range("scale", (0.08, 1.0))?;
-            let ratio = params.range("ratio", (3.0 / 4.0, 4.0 / 3.0))?;
-            params.bilinear()?;
-            params.ignore("antialias");
-            Step::RandomResizedCrop {
-                height,
-                width,
-                scale,
-                ratio,
-            }
-        }
-        "RandomHorizontalFlip" => Step::RandomHorizontalFlip {
-            p: params.probability("p", 0.5)?,
-        },
-        "ColorJitter" => {
-            let factor = (0.0, f64::MAX);
-            let jitter = Jitter {
-                brightness: params.jitter("brightness", 1.0, factor)?,
-                contrast: params.jitter("contrast", 1.0, factor)?,
-                saturation: params.jitter("saturation", 1.0, factor)?,
-                hue: params.jitter("hue", 0.0, (-0.5, 0.5))?,
-            };
-            Step::ColorJitter { p: 1.0, jitter }
-        }
-        "ImgPilColorDistortion" => Step::ColorDistortion {
-            jitter: strength(params)?,
-        },
-        "ImgPilRandomColorJitter" => {
-            let jitter = strength(params)?;
-            Step::ColorJitter {
-                p: params.probability("p", 0.8)?,
-                jitter,
-            }
-        }
-        "RandomGrayscale" => Step::RandomGrayscale {
-            p: params.probability("p", 0.1)?,
-        },
-        "ImgPilGaussianBlur" => {
-            let p = params.probability("p", 0.5)?;
-            let radius = (
-                params.number("radius_min", 0.1)?,
-                params.number("radius_max", 2.0)?,
-            );
-            if !(0.0 <= radius.0 && radius.0 <= radius.1 && radius.1 <= 100.0) {
-                return Err(params.error("radius_min and radius_max must rise within 0..100"));
-            }
-            Step::GaussianBlur { p, radius }
-        }
-        "ImgPilRandomSolarize" => Step::RandomSolarize {
-            p: params.probability("p", 0.66)?,
-        },
-        "Resize" => {
-            let size = params.size()?;
-            params.bilinear()?;
-            params.ignore("antialias");
-            Step::Resize(size)
-        }
-        "CenterCrop" => {
-            let (height, width) = params.size()?.square();
-            Step::CenterCrop { height, width }
-        }
-        _ => {
-            let (height, width) = params.size()?.square();
-            let padding = params.padding()?;
-            let pad_if_needed = params.flag("pad_if_needed", false)?;
-            let fill = params.number("fill", 0.0)?;
-            if !(0.0..=255.0).contains(&fill) {
-                return Err(params.error(format!("fill must be in 0..255, not {fill}")));
-            }
-            params.constant_padding()?;
-            Step::RandomCrop {
-                height,
-                width,
-                padding,
-                pad_if_needed,
-                fill: fill as u8,
-            }
-        }
-    })
-}
-
-/// Strength of VISSL's colour jitter. The hue factor is a fifth of it and may be half a turn at most.
-fn strength(params: &mut Params<'_>) -> Result<Jitter> {
-    let strength = params.number("strength", 1.0)?;
-    if (0.0..=2.5).contains(&strength) {
-        Ok(Jitter::of_strength(strength))
-    } else {
-        Err(params.error(format!("strength must be in 0..2.5, not {strength}")))
-    }
-}
-
-impl Params<'_> {
-    /// `padding`: one number, `[x, y]`, or `[left, top, right, bottom]`.
-    fn padding(&mut self) -> Result<[usize; 4]> {
-        let numbers = match self.number("padding", 0.0) {
-            Ok(number) => vec![number],
-            Err(_) => self.numbers("padding")?.unwrap_or_default(),
-        };
-        if numbers
-            .iter()
-            .any(|number| number.fract() != 0.0 || !(0.0..=4096.0).contains(number))
-        {
-            return Err(self.error("padding must be whole numbers from 0 to 4096"));
-        }
-        let whole: Vec<usize> = numbers.iter().map(|number| *number as usize).collect();
-        match whole[..] {
-            [all] => Ok([all; 4]),
-            [x, y] => Ok([x, y, x, y]),
-            [left, top, right, bottom] => Ok([left, top, right, bottom]),
-            _ => Err(self.error("padding must be 1, 2 or 4 numbers")),
-        }
+/// A picture of an entry, for the steps that work on one; [`Plan::compile`] has seen to it that it is one.
+pub(super) fn picture(entry: &mut Entry) -> std::result::Result<&mut Arc<crate::image::Image>, String> {
+    match entry {
+        Entry::Picture(image) => Ok(image),
+        _ => Err("a transform of images met a tensor".to_owned()),
     }
 }

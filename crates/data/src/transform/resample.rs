@@ -1,4 +1,6 @@
+use super::params::Filter;
 use crate::image::Image;
+use crate::simd::simd;
 
 /// Fraction bits of a filter weight. 8 bits of value and 2 of headroom fill an `i32`.
 const PRECISION: u32 = 32 - 8 - 2;
@@ -31,12 +33,13 @@ struct Taps {
     stride: usize,
 }
 
-/// A triangle filter, widened by the scale when shrinking (antialiasing).
-fn triangle(input: usize, output: usize) -> Taps {
+/// A filter, widened by the scale when shrinking (antialiasing).
+fn filter_taps(input: usize, output: usize, filter: Filter) -> Taps {
     let scale = input as f64 / output as f64;
-    let support = scale.max(1.0);
+    let widening = scale.max(1.0);
+    let support = if filter == Filter::Bicubic { 2.0 } else { 1.0 } * widening;
     // Multiplied with, not divided by: the last bit of a weight decides some roundings.
-    let inverse = 1.0 / support;
+    let inverse = 1.0 / widening;
     let stride = support.ceil() as usize * 2 + 1;
     let mut taps = Taps {
         spans: Vec::with_capacity(output),
@@ -51,38 +54,56 @@ fn triangle(input: usize, output: usize) -> Taps {
         let count = last - first;
         let mut sum = 0.0;
         for (x, weight) in row[..count].iter_mut().enumerate() {
-            let distance = (((x + first) as f64 - center + 0.5) * inverse).abs();
-            *weight = (1.0 - distance).max(0.0);
+            *weight = kernel(filter, ((x + first) as f64 - center + 0.5) * inverse);
             sum += *weight;
         }
         for (target, weight) in taps.weights[at * stride..].iter_mut().zip(&row[..count]) {
-            *target = (0.5 + weight / sum * f64::from(1u32 << PRECISION)) as i32;
+            let fixed = weight / sum * f64::from(1u32 << PRECISION);
+            *target = (fixed + 0.5f64.copysign(fixed)) as i32;
         }
         taps.spans.push((first, count));
     }
     taps
 }
 
+/// The triangle, or the cubic convolution with a = −0.5.
+fn kernel(filter: Filter, distance: f64) -> f64 {
+    let x = distance.abs();
+    match filter {
+        Filter::Bicubic if x < 1.0 => ((-0.5 + 2.0) * x - (-0.5 + 3.0)) * x * x + 1.0,
+        Filter::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5,
+        Filter::Bicubic => 0.0,
+        _ => (1.0 - x).max(0.0),
+    }
+}
+
+#[inline(always)]
 fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-/// Cuts `region` out of `image` and scales it to `width` × `height`: bilinear, antialiased, first along rows, then
-/// along columns, with 8 bits in between. Pixels outside of the region have no influence.
-pub fn resize(image: &Image, region: Region, width: usize, height: usize) -> Image {
+/// Cuts `region` out of `image` and scales it to `width` × `height`: antialiased, first along rows, then along
+/// columns, with 8 bits in between. Pixels outside of the region have no influence. `Nearest` picks single pixels.
+pub fn resize(image: &Image, region: Region, width: usize, height: usize, filter: Filter) -> Image {
+    if filter == Filter::Nearest {
+        return pick(image, region, width, height);
+    }
     let channels = image.channels;
     let across = |image: &Image| {
-        let taps = triangle(region.width, width);
+        let taps = filter_taps(region.width, width, filter);
         let mut out = Image::filled(width, region.height, channels, 0);
         let (from, to) = (image.row_bytes(), out.row_bytes());
-        for (y, target) in out.data.chunks_exact_mut(to).enumerate() {
-            let start = (region.top + y) * from + region.left * channels;
-            let row = &image.data[start..start + region.width * channels];
-            match channels {
-                1 => filter_row::<1>(row, target, &taps),
-                _ => filter_row::<3>(row, target, &taps),
+        let mut padded = Vec::with_capacity(region.width * channels + 1);
+        simd(|| {
+            for (y, target) in out.data.chunks_exact_mut(to).enumerate() {
+                let start = (region.top + y) * from + region.left * channels;
+                let row = &image.data[start..start + region.width * channels];
+                match channels {
+                    1 => filter_row::<1>(row, target, &taps, &mut padded),
+                    _ => filter_row::<3>(row, target, &taps, &mut padded),
+                }
             }
-        }
+        });
         out
     };
     let crop = || {
@@ -101,20 +122,35 @@ pub fn resize(image: &Image, region: Region, width: usize, height: usize) -> Ima
     if height == region.height {
         rows
     } else {
-        along_columns(&rows, height)
+        along_columns(&rows, height, filter)
     }
 }
 
-fn filter_row<const C: usize>(row: &[u8], target: &mut [u8], taps: &Taps) {
+/// Filters one row. `padded` is scratch memory.
+#[inline(always)]
+fn filter_row<const C: usize>(row: &[u8], target: &mut [u8], taps: &Taps, padded: &mut Vec<u8>) {
+    // Four bytes are read of every pixel of three, so that they go through one register.
+    padded.clear();
+    padded.extend_from_slice(row);
+    padded.push(0);
     for ((pixel, (first, count)), weights) in target
         .chunks_exact_mut(C)
         .zip(&taps.spans)
         .zip(taps.weights.chunks_exact(taps.stride))
     {
-        let mut sums = [1i32 << (PRECISION - 1); C];
-        for (source, weight) in row[first * C..(first + count) * C].chunks_exact(C).zip(weights) {
-            for (sum, value) in sums.iter_mut().zip(source) {
-                *sum += i32::from(*value) * weight;
+        if C == 1 {
+            let mut sum = 1i32 << (PRECISION - 1);
+            for (value, weight) in padded[*first..first + count].iter().zip(weights) {
+                sum += i32::from(*value) * weight;
+            }
+            pixel[0] = to_byte(sum);
+            continue;
+        }
+        let mut sums = [1i32 << (PRECISION - 1); 4];
+        let span = &padded[first * 3..(first + count) * 3 + 1];
+        for (four, weight) in span.windows(4).step_by(3).zip(weights) {
+            for lane in 0..4 {
+                sums[lane] += i32::from(four[lane]) * weight;
             }
         }
         for (value, sum) in pixel.iter_mut().zip(sums) {
@@ -123,9 +159,15 @@ fn filter_row<const C: usize>(row: &[u8], target: &mut [u8], taps: &Taps) {
     }
 }
 
-fn along_columns(image: &Image, height: usize) -> Image {
-    let taps = triangle(image.height, height);
+fn along_columns(image: &Image, height: usize, filter: Filter) -> Image {
+    let taps = filter_taps(image.height, height, filter);
     let mut out = Image::filled(image.width, height, image.channels, 0);
+    simd(|| columns(image, &mut out, &taps));
+    out
+}
+
+#[inline(always)]
+fn columns(image: &Image, out: &mut Image, taps: &Taps) {
     let bytes = image.row_bytes();
     let mut sums = vec![0i32; bytes];
     for ((target, (first, count)), weights) in out
@@ -147,7 +189,6 @@ fn along_columns(image: &Image, height: usize) -> Image {
             *value = to_byte(*sum);
         }
     }
-    out
 }
 
 /// Width and height after scaling the shorter side to `side`.
@@ -158,4 +199,41 @@ pub fn shorter_side_to(side: usize, width: usize, height: usize) -> (usize, usiz
     } else {
         (long(width, height), side)
     }
+}
+
+/// The pixel at the middle of what every target pixel covers.
+fn pick(image: &Image, region: Region, width: usize, height: usize) -> Image {
+    let source = |size: usize, output: usize| -> Vec<usize> {
+        let scale = size as f64 / output as f64;
+        let mut at = scale * 0.5;
+        (0..output)
+            .map(|_| {
+                let here = (at as usize).min(size - 1);
+                at += scale;
+                here
+            })
+            .collect()
+    };
+    let (columns, rows) = (source(region.width, width), source(region.height, height));
+    let mut data = Vec::with_capacity(width * height * image.channels);
+    for y in rows {
+        let start = (region.top + y) * image.row_bytes();
+        for x in &columns {
+            let at = start + (region.left + x) * image.channels;
+            data.extend_from_slice(&image.data[at..at + image.channels]);
+        }
+    }
+    Image {
+        width,
+        height,
+        channels: image.channels,
+        data,
+    }
+}
+
+/// Width and height after scaling the longer side to `side`.
+pub fn longer_side_to(side: usize, width: usize, height: usize) -> (usize, usize) {
+    let scale = side as f64 / width.max(height) as f64;
+    let to = |size: usize| ((size as f64 * scale).round_ties_even() as usize).max(1);
+    (to(width), to(height))
 }

@@ -1,276 +1,146 @@
-use std::borrow::Cow;
+//! One image-to-image step, and steps that are made of other steps.
 
-use super::blur::gaussian_blur;
-use super::color;
-use super::params::Size;
-use super::resample::{Region, resize, shorter_side_to};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::augment::{self, Augment};
+use super::color_step::{self, Color};
+use super::geometry::{self, Geometry};
+use super::params::Params;
+use crate::error::{DataError, Result};
 use crate::image::Image;
 use crate::rng::Rng;
 
-/// Ranges of the factors of a colour jitter; `None` leaves that property alone.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Jitter {
-    pub brightness: Option<(f64, f64)>,
-    pub contrast: Option<(f64, f64)>,
-    pub saturation: Option<(f64, f64)>,
-    pub hue: Option<(f64, f64)>,
-}
-
-impl Jitter {
-    /// SimCLR's jitter of strength `s`: 0.8s, 0.8s, 0.8s, 0.2s.
-    pub fn of_strength(s: f64) -> Self {
-        let around = |strength: f64| Some(((1.0 - strength).max(0.0), 1.0 + strength));
-        Jitter {
-            brightness: around(0.8 * s),
-            contrast: around(0.8 * s),
-            saturation: around(0.8 * s),
-            hue: Some((-0.2 * s, 0.2 * s)),
-        }
-    }
-}
-
-/// One image-to-image transform with its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    RandomResizedCrop {
-        height: usize,
-        width: usize,
-        scale: (f64, f64),
-        ratio: (f64, f64),
-    },
-    RandomHorizontalFlip {
-        p: f64,
-    },
-    ColorJitter {
-        p: f64,
-        jitter: Jitter,
-    },
-    ColorDistortion {
-        jitter: Jitter,
-    },
-    RandomGrayscale {
-        p: f64,
-    },
-    GaussianBlur {
-        p: f64,
-        radius: (f64, f64),
-    },
-    RandomSolarize {
-        p: f64,
-    },
-    Resize(Size),
-    CenterCrop {
-        height: usize,
-        width: usize,
-    },
-    RandomCrop {
-        height: usize,
-        width: usize,
-        padding: [usize; 4],
-        pad_if_needed: bool,
-        fill: u8,
-    },
+    Geometry(Geometry),
+    Color(Color),
+    Augment(Augment),
+    /// All of them, or none.
+    Apply(f64, Vec<Step>),
+    /// One of them, with these weights.
+    Choice(Vec<f64>, Vec<Step>),
+    /// All of them in random order.
+    Order(Vec<Step>),
+}
+
+const COMPOSED: [&str; 4] = ["Compose", "RandomApply", "RandomChoice", "RandomOrder"];
+
+/// Names of the steps from image to image.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    geometry::NAMES
+        .into_iter()
+        .chain(color_step::NAMES)
+        .chain(augment::NAMES)
+        .chain(COMPOSED)
 }
 
 impl Step {
-    /// Height and width of what comes out, when that is known, of an image of size `input`.
-    pub fn output_size(&self, input: Option<(usize, usize)>) -> Option<(usize, usize)> {
-        match *self {
-            Step::RandomResizedCrop { height, width, .. }
-            | Step::CenterCrop { height, width }
-            | Step::RandomCrop { height, width, .. }
-            | Step::Resize(Size::Exact { height, width }) => Some((height, width)),
-            Step::Resize(Size::Side(side)) => input.map(|(height, width)| {
-                let (width, height) = shorter_side_to(side, width, height);
-                (height, width)
-            }),
-            _ => input,
+    /// Reads the step called `name`, one of [`names`].
+    pub fn read(name: &str, params: &mut Params<'_>) -> Result<Step> {
+        if geometry::NAMES.contains(&name) {
+            return Ok(Step::Geometry(Geometry::read(name, params)?));
         }
+        if color_step::NAMES.contains(&name) {
+            return Ok(Step::Color(Color::read(name, params)?));
+        }
+        if augment::NAMES.contains(&name) {
+            return Ok(Step::Augment(Augment::read(name, params)?));
+        }
+        let steps = Step::read_list(params)?;
+        Ok(match name {
+            "Compose" => Step::Apply(1.0, steps),
+            "RandomApply" => Step::Apply(params.probability("p", 0.5)?, steps),
+            "RandomOrder" => Step::Order(steps),
+            _ => {
+                let weights = params.numbers("p")?.unwrap_or_else(|| vec![1.0; steps.len()]);
+                let good = weights.len() == steps.len()
+                    && weights.iter().all(|weight| *weight >= 0.0)
+                    && weights.iter().sum::<f64>() > 0.0;
+                if !good {
+                    return Err(params.error("p must hold one weight a transform, not all of them 0"));
+                }
+                Step::Choice(weights, steps)
+            }
+        })
     }
 
-    /// Applies the step. `rng` is the stream of this sample, view and step.
+    /// The steps of the parameter `transforms`.
+    pub fn read_list(params: &mut Params<'_>) -> Result<Vec<Step>> {
+        let list = params
+            .list("transforms")?
+            .ok_or_else(|| params.error("transforms is missing"))?;
+        if params.depth() > 8 {
+            return Err(params.error("transforms are nested more than 8 deep"));
+        }
+        let step = |entry: &Value| -> Result<Step> {
+            let values = entry
+                .as_object()
+                .ok_or_else(|| params.error(format!("transforms: must be a mapping, not {entry}")))?;
+            let given = values.get("name").and_then(Value::as_str).unwrap_or_default();
+            let name = names()
+                .find(|name| *name == given || *name == super::plan::camel_case(given))
+                .ok_or_else(|| -> DataError {
+                    let known: Vec<&str> = names().collect();
+                    params
+                        .error(format!("transforms: there is no image transform named {given:?}"))
+                        .fix(format!("names: {}", known.join(", ")))
+                })?;
+            let mut inner = params.nested(name, values);
+            let step = Step::read(name, &mut inner)?;
+            inner.finish()?;
+            Ok(step)
+        };
+        list.iter().map(step).collect()
+    }
+
+    /// Applies the step. `rng` is the stream of this sample, view and entry of the list.
     ///
     /// # Errors
-    /// A random crop is larger than the image: the text says so.
-    pub fn apply(&self, image: &mut Cow<'_, Image>, rng: &mut Rng) -> Result<(), String> {
-        match *self {
-            Step::RandomResizedCrop {
-                height,
-                width,
-                scale,
-                ratio,
-            } => {
-                let region = random_region(image.width, image.height, scale, ratio, rng);
-                *image = Cow::Owned(resize(image, region, width, height));
+    /// The step cannot work on an image of this size: the text says so.
+    pub fn apply(&self, image: &mut Arc<Image>, rng: &mut Rng) -> std::result::Result<(), String> {
+        match self {
+            Step::Geometry(step) => step.apply(image, rng),
+            Step::Color(step) => {
+                step.apply(image, rng);
+                Ok(())
             }
-            Step::RandomHorizontalFlip { p } => {
-                if rng.chance(p) {
-                    image.to_mut().flip_horizontal();
-                }
+            Step::Augment(step) => {
+                step.apply(image, rng);
+                Ok(())
             }
-            Step::ColorJitter { p, jitter } => {
-                if rng.chance(p) {
-                    color_jitter(image, jitter, rng);
+            Step::Apply(p, steps) => {
+                if rng.chance(*p) {
+                    apply_all(steps, image, rng)?;
                 }
+                Ok(())
             }
-            Step::ColorDistortion { jitter } => {
-                if rng.chance(0.8) {
-                    color_jitter(image, jitter, rng);
-                }
-                if rng.chance(0.2) {
-                    grayscale(image);
-                }
+            Step::Choice(weights, steps) => {
+                let mut left = rng.unit() * weights.iter().sum::<f64>();
+                let chosen = weights.iter().position(|weight| {
+                    left -= weight;
+                    left < 0.0
+                });
+                steps[chosen.unwrap_or(steps.len() - 1)].apply(image, rng)
             }
-            Step::RandomGrayscale { p } => {
-                if rng.chance(p) {
-                    grayscale(image);
+            Step::Order(steps) => {
+                let mut order: Vec<usize> = (0..steps.len()).collect();
+                for i in 0..order.len().saturating_sub(1) {
+                    let other = i + rng.below(order.len() - i);
+                    order.swap(i, other);
                 }
-            }
-            Step::GaussianBlur { p, radius } => {
-                if rng.chance(p) {
-                    gaussian_blur(image.to_mut(), rng.uniform(radius.0, radius.1));
-                }
-            }
-            Step::RandomSolarize { p } => {
-                if rng.chance(p) {
-                    color::solarize(image.to_mut(), rng.below(257) as u16);
-                }
-            }
-            Step::Resize(size) => {
-                let (width, height) = match size {
-                    Size::Side(side) => shorter_side_to(side, image.width, image.height),
-                    Size::Exact { height, width } => (width, height),
-                };
-                if (width, height) != (image.width, image.height) {
-                    *image = Cow::Owned(resize(image, Region::whole(image), width, height));
-                }
-            }
-            Step::CenterCrop { height, width } => {
-                if (width, height) != (image.width, image.height) {
-                    let (left, top) = (centred(image.width, width), centred(image.height, height));
-                    *image = Cow::Owned(image.crop(left, top, width, height));
-                }
-            }
-            Step::RandomCrop {
-                height,
-                width,
-                padding,
-                pad_if_needed,
-                fill,
-            } => {
-                pad(image, padding, fill);
-                if pad_if_needed {
-                    let (x, y) = (
-                        width.saturating_sub(image.width),
-                        height.saturating_sub(image.height),
-                    );
-                    pad(image, [x, y, x, y], fill);
-                }
-                if image.width < width || image.height < height {
-                    return Err(format!(
-                        "RandomCrop of {width}x{height} is larger than the image of {}x{}",
-                        image.width, image.height
-                    ));
-                }
-                let top = rng.below(image.height - height + 1) as isize;
-                let left = rng.below(image.width - width + 1) as isize;
-                *image = Cow::Owned(image.crop(left, top, width, height));
+                order.into_iter().try_for_each(|at| steps[at].apply(image, rng))
             }
         }
-        Ok(())
     }
 }
 
-fn grayscale(image: &mut Cow<'_, Image>) {
-    if image.channels != 1 {
-        *image = Cow::Owned(color::to_gray(image));
-    }
-}
-
-/// The four adjustments in random order.
-fn color_jitter(image: &mut Cow<'_, Image>, jitter: Jitter, rng: &mut Rng) {
-    let mut order = [0, 1, 2, 3];
-    for i in 0..3 {
-        order.swap(i, i + rng.below(4 - i));
-    }
-    let ranges = [jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue];
-    let factors = ranges.map(|range| range.map(|(low, high)| rng.uniform(low, high)));
-    for property in order {
-        let Some(factor) = factors[property] else { continue };
-        match property {
-            0 => color::adjust_brightness(image.to_mut(), factor),
-            1 => color::adjust_contrast(image.to_mut(), factor),
-            2 if image.channels == 3 => color::adjust_saturation(image.to_mut(), factor),
-            3 if image.channels == 3 => color::adjust_hue(image.to_mut(), factor),
-            _ => {}
-        }
-    }
-}
-
-/// A region of `scale` of the area and an aspect ratio within `ratio`; after ten failures the central region with
-/// the nearest allowed ratio.
-pub fn random_region(
-    width: usize,
-    height: usize,
-    scale: (f64, f64),
-    ratio: (f64, f64),
+/// Applies steps one after the other, all from one stream.
+pub fn apply_all(
+    steps: &[Step],
+    image: &mut Arc<Image>,
     rng: &mut Rng,
-) -> Region {
-    let area = (width * height) as f64;
-    let (low, high) = (ratio.0.ln(), ratio.1.ln());
-    for _ in 0..10 {
-        let target = area * rng.uniform(scale.0, scale.1);
-        let aspect = rng.uniform(low, high).exp();
-        let w = (target * aspect).sqrt().round_ties_even() as usize;
-        let h = (target / aspect).sqrt().round_ties_even() as usize;
-        if (1..=width).contains(&w) && (1..=height).contains(&h) {
-            let top = rng.below(height - h + 1);
-            let left = rng.below(width - w + 1);
-            return Region {
-                left,
-                top,
-                width: w,
-                height: h,
-            };
-        }
-    }
-    let aspect = width as f64 / height as f64;
-    let (w, h) = if aspect < ratio.0 {
-        (width, (width as f64 / ratio.0).round_ties_even() as usize)
-    } else if aspect > ratio.1 {
-        ((height as f64 * ratio.1).round_ties_even() as usize, height)
-    } else {
-        (width, height)
-    };
-    let (w, h) = (w.clamp(1, width), h.clamp(1, height));
-    Region {
-        left: (width - w) / 2,
-        top: (height - h) / 2,
-        width: w,
-        height: h,
-    }
-}
-
-/// Offset of a centred crop; negative when the crop is the larger one and is padded.
-fn centred(size: usize, crop: usize) -> isize {
-    if crop > size {
-        -(((crop - size) / 2) as isize)
-    } else {
-        ((size - crop) as f64 / 2.0).round_ties_even() as isize
-    }
-}
-
-/// Adds a border of left, top, right, bottom pixels of one value.
-fn pad(image: &mut Cow<'_, Image>, [left, top, right, bottom]: [usize; 4], fill: u8) {
-    if left + top + right + bottom == 0 {
-        return;
-    }
-    let (width, height) = (image.width + left + right, image.height + top + bottom);
-    let mut out = Image::filled(width, height, image.channels, fill);
-    let (from, to, start) = (image.row_bytes(), out.row_bytes(), left * image.channels);
-    for y in 0..image.height {
-        let at = (y + top) * to + start;
-        out.data[at..at + from].copy_from_slice(&image.data[y * from..(y + 1) * from]);
-    }
-    *image = Cow::Owned(out);
+) -> std::result::Result<(), String> {
+    steps.iter().try_for_each(|step| step.apply(image, rng))
 }
