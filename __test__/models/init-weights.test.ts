@@ -7,10 +7,13 @@ import test, { type ExecutionContext } from 'ava'
 import { storeTensor } from '../../ts/checkpoint/contents.ts'
 import { describeWeights, initWeights, type WeightsInit } from '../../ts/checkpoint/init-weights.ts'
 import { type StoredTensor, saveTorchFile, type TorchValue } from '../../ts/checkpoint/torch-file.ts'
-import { noGrad, ops, scope } from '../../ts/engine/index.ts'
+import { computeThreads, noGrad, ops, scope } from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
 import { type ModelInput, SslModel } from '../../ts/models/index.ts'
 import { flat } from '../nn/numbers.ts'
+
+// Other test files run beside this one.
+computeThreads(1)
 
 interface Case {
   case: string

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { z } from 'zod'
-import { noGrad, ops, scope, stats, type Tensor } from '../../ts/engine/index.ts'
+import { computeThreads, noGrad, ops, scope, stats, type Tensor } from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
 import {
   Head,
@@ -12,6 +12,9 @@ import {
   trunks,
 } from '../../ts/models/index.ts'
 import { flat } from '../nn/numbers.ts'
+
+// Other test files run beside this one.
+computeThreads(1)
 
 const TRUNK = {
   NAME: 'resnet',

@@ -1,8 +1,11 @@
 import test from 'ava'
-import { noGrad, ops, scope, stats } from '../../ts/engine/index.ts'
+import { computeThreads, noGrad, ops, scope, stats } from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
 import { ResNet } from '../../ts/models/index.ts'
 import { flat } from '../nn/numbers.ts'
+
+// Other test files run beside this one.
+computeThreads(1)
 
 type Input = Parameters<typeof ResNet.params.parse>[0]
 

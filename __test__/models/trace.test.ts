@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { z } from 'zod'
-import { ops, stats, type Tensor } from '../../ts/engine/index.ts'
+import { computeThreads, ops, stats, type Tensor } from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
 import { type ModelInput, presets, Trunk, traceModel, trunks } from '../../ts/models/index.ts'
 import { Conv2d, type Sequential, Sequential as Stack } from '../../ts/nn/index.ts'
+
+// Other test files run beside this one.
+computeThreads(1)
 
 /** Parameters and multiply-adds (10⁹) that torchvision states for its networks, classifier of 1,000 classes included. */
 const stated = JSON.parse(

@@ -2,12 +2,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { manualSeed, ops, scope } from '../../ts/engine/index.ts'
+import { computeThreads, manualSeed, ops, scope } from '../../ts/engine/index.ts'
 import { loadPlugins } from '../../ts/launch/plugins.ts'
 import { type ModelInput, SslModel, traceModel } from '../../ts/models/index.ts'
 import { functional } from '../../ts/nn/index.ts'
 import { checkpointActivations } from '../../ts/optim/activation-checkpointing.ts'
 import { distance, flat } from '../nn/numbers.ts'
+
+// Other test files run beside this one.
+computeThreads(1)
 
 const guide = readFileSync(new URL('../../docs/your-own-trunk.md', import.meta.url), 'utf8')
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { manualSeed, ops, scope, stats } from '../../ts/engine/index.ts'
+import { computeThreads, manualSeed, ops, scope, stats } from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
 import {
   BatchNorm2d,
@@ -14,6 +14,9 @@ import {
   shapesOnly,
 } from '../../ts/nn/index.ts'
 import { distance, flat } from '../nn/numbers.ts'
+
+// Other test files run beside this one.
+computeThreads(1)
 
 test('DropPath keeps the mean, drops whole images, and does nothing in evaluation', (t) => {
   const layer = new DropPath(0.25)

@@ -1,9 +1,12 @@
 import test from 'ava'
 import { alone, type ProcessGroup } from '../../ts/distributed/index.ts'
-import { ops, scope, type Tensor } from '../../ts/engine/index.ts'
+import { computeThreads, ops, scope, type Tensor } from '../../ts/engine/index.ts'
 import { BatchNorm2d, convertSyncBatchNorm, Sequential } from '../../ts/nn/index.ts'
 import { localStatistics } from '../../ts/nn/sync-batch-norm.ts'
 import { distance, flat } from '../nn/numbers.ts'
+
+// Other test files run beside this one.
+computeThreads(1)
 
 /** A group as one of two processes sees it, the other's statistics being known. */
 function pretend(rank: number, parts: readonly Tensor[]): ProcessGroup {

@@ -114,7 +114,7 @@ const alexNetParams = z.strictObject({})
  * AlexNet (Krizhevsky et al. 2012) up to its last pool, as pretext tasks have varied it.
  *
  * Features, in the order asked for: `conv1` to `conv5`, `pool1`, `pool2`, `pool5`, and `flatten`, which joins nothing:
- * the output stays N×256×H×W, 256×6×6 for 227×227 images (`jigsaw`: 256×13×13).
+ * the output stays N×256×H×W, 256×6×6 for 227×227 images (`jigsaw`: 256×12×12).
  */
 abstract class AlexNet extends Trunk {
   static readonly params = alexNetParams
