@@ -56,7 +56,7 @@ const mistakes: [string[], ExitCode, string, string][] = [
     'there is no plug-in nope.ts',
     'module',
   ],
-  [['train'], ExitCode.usage, 'no configuration is chosen', 'config=NAME'],
+  [['train'], ExitCode.usage, 'no configuration is chosen', 'config=quickstart'],
   [['train', './nope'], ExitCode.data, 'there is no folder ./nope', 'folder of images'],
   [['train', 'a', 'b'], ExitCode.usage, 'unexpected argument b', 'one folder'],
   [

@@ -1,5 +1,5 @@
 import { didYouMean } from '../errors.ts'
-import { isGroup, listGroups, listOptions, shortened } from './locate.ts'
+import { isGroup, listGroups, shortened } from './locate.ts'
 import { type Mistake, mistakeOf } from './mistake.ts'
 import { type Override, parseOverride } from './override.ts'
 import { isTree } from './tree.ts'
@@ -62,7 +62,7 @@ export function choose(
   if (base === undefined || base === '') {
     mistakes.push({
       message: 'no configuration is chosen',
-      fix: `write  config=NAME  with one of: ${shortened(listOptions('config', dirs))}`,
+      fix: 'write  config=quickstart  to begin, or choose one that  vissl config list  prints',
     })
     return { base: undefined, overlays, values, mistakes }
   }
