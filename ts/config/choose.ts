@@ -1,5 +1,5 @@
 import { didYouMean } from '../errors.ts'
-import { isGroup, listGroups, shortened } from './locate.ts'
+import { isGroup, listGroups } from './locate.ts'
 import { type Mistake, mistakeOf } from './mistake.ts'
 import { type Override, parseOverride } from './override.ts'
 import { isTree } from './tree.ts'

@@ -134,7 +134,7 @@ function missing(group: string, name: string, dirs: readonly string[]): VisslErr
 }
 
 /** A list that fits a screen; names that are not in folders come first. */
-export function shortened(names: readonly string[]): string {
+function shortened(names: readonly string[]): string {
   const depth = (name: string): number => name.split('/').length
   const sorted = [...names].sort((a, b) => depth(a) - depth(b))
   return `${sorted.slice(0, 40).join(', ')}${names.length > 40 ? ` and ${names.length - 40} more` : ''}`
