@@ -3,8 +3,31 @@ export { z } from 'zod'
 export * from './engine/index.ts'
 export { ExitCode, VisslError } from './errors.ts'
 export { type KnnOptions, type KnnResult, knnClassify, type LabelledFeatures } from './eval/knn.ts'
+export {
+  type EmbedOptions,
+  type LoadedModel,
+  type LoadOptions,
+  load,
+  type RunResult,
+  type TrainingEvent,
+  type TrainingRun,
+  type TrainOptions,
+  type Transform,
+  train,
+} from './launch/embedding/index.ts'
 export { Loss, type LossClass, losses } from './losses/index.ts'
-export { Head, heads, SslModel, Trunk, trunks } from './models/index.ts'
+export {
+  Head,
+  heads,
+  type ModelInput,
+  type ModelParams,
+  type ModelTrace,
+  presets,
+  SslModel,
+  Trunk,
+  traceModel,
+  trunks,
+} from './models/index.ts'
 export * from './nn/index.ts'
 export { ops } from './nn/ops.ts'
 export { Registry } from './registry.ts'
