@@ -2,7 +2,7 @@
 import { computeThreads, manualSeed, noGrad, ops, scope } from '../ts/engine/index.ts'
 import { SimclrInfoNceLoss } from '../ts/losses/simclr.ts'
 import { SslModel } from '../ts/models/index.ts'
-import { paramGroupParams, paramGroups, Sgd } from '../ts/optim/index.ts'
+import { paramGroups, Sgd } from '../ts/optim/index.ts'
 import { median, runPeer } from './peer.ts'
 
 const PAIRS = Number(process.argv[2] ?? 6)
@@ -40,7 +40,7 @@ function ours(): number {
     const model = makeModel()
     model.to({ memoryFormat: 'channels_last' })
     const loss = new SimclrInfoNceLoss({ temperature: 0.2, buffer_params: { embedding_dim: 64 } })
-    const optimizer = new Sgd(paramGroups(model, paramGroupParams.parse({})), {
+    const optimizer = new Sgd(paramGroups(model), {
       lr: 0.1,
       momentum: 0.9,
       weight_decay: 1e-4,

@@ -66,6 +66,13 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
     },
   ],
   [
+    'data check',
+    {
+      summary: 'look for broken images and duplicates',
+      load: async () => (await import('./data-check.ts')).dataCheck,
+    },
+  ],
+  [
     'data get',
     {
       summary: 'fetch a data set',
@@ -91,6 +98,20 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
     {
       summary: 'check what vissl needs of this machine',
       load: async () => (await import('./doctor.ts')).doctor,
+    },
+  ],
+  [
+    'model show',
+    {
+      summary: 'show the model of a configuration: features, parameters, multiply-adds',
+      load: async () => (await import('./model-show.ts')).modelShow,
+    },
+  ],
+  [
+    'model list',
+    {
+      summary: 'list every network with a name, trunks and heads',
+      load: async () => (await import('./model-list.ts')).modelList,
     },
   ],
 ])
