@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { Tensor } from '../../ts/engine/index.ts'
 import type { Hook } from '../../ts/train/hook.ts'
 import { runTiny } from './_run.ts'
 
@@ -13,8 +14,11 @@ async function train(t: ExecutionContext, overrides: readonly string[], shapes: 
   const look: Hook = {
     name: 'look',
     onLossAndMeter: ({ step }) => {
-      const shapeOf = (value: unknown): unknown =>
-        Array.isArray(value) ? value.map(shapeOf) : (value as { shape: number[] }).shape
+      const shapeOf = (value: unknown): unknown => {
+        if (value instanceof Tensor) return value.shape
+        if (Array.isArray(value)) return value.map(shapeOf)
+        return Object.fromEntries(Object.entries(value as object).map(([key, item]) => [key, shapeOf(item)]))
+      }
       seen ??= shapeOf(step.input)
     },
   }
@@ -64,5 +68,28 @@ test.serial('the second view of MoCo goes to its key encoder', async (t) => {
       'config.LOSS.moco_loss.queue_size=32',
     ],
     [16, 3, 16, 16],
+  )
+})
+
+test.serial('patches and image of PIRL each go to their head', async (t) => {
+  const patches =
+    '{name:ImgPilToPatchesAndImage,crop_scale_image:[0.08,1.0],crop_size_image:16,crop_scale_patches:[0.6,1.0],' +
+    'crop_size_patches:87,num_patches:9}'
+  await train(
+    t,
+    [
+      `config.DATA.TRAIN.TRANSFORMS=[${patches},{name:ToTensor}]`,
+      'config.DATA.TRAIN.COLLATE_FUNCTION=patch_and_image_collator',
+      'config.DATA.TRAIN.INPUT_KEY_NAMES=[patches,images]',
+      'config.MODEL.HEAD.PARAMS=[[[mlp,{dims:[32,8]}],[siamese_concat_view,{num_towers:9}],[mlp,{dims:[72,16]}]],[[mlp,{dims:[32,16]}]]]',
+      'config.MODEL.MULTI_INPUT_HEAD_MAPPING=[[patches,[flatten]],[images,[flatten]]]',
+      'config.LOSS.name=nce_loss_with_memory',
+      'config.LOSS.nce_loss_with_memory.loss_weights=[0.5,0.5]',
+      'config.LOSS.nce_loss_with_memory.negative_sampling_params.num_negatives=8',
+      'config.LOSS.nce_loss_with_memory.memory_params.embedding_dim=16',
+      'config.LOSS.nce_loss_with_memory.memory_params.update_mem_on_forward=false',
+      'config.LOSS.nce_loss_with_memory.update_mem_with_emb_index=1',
+    ],
+    { patches: [144, 3, 8, 8], images: [16, 3, 16, 16] },
   )
 })
