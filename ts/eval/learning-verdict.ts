@@ -24,6 +24,8 @@ export interface LearningState {
   readonly restingSteps: number
   /** Share of the newest steps' time that was spent waiting for data, in [0, 1]. */
   readonly dataWait: number
+  /** What the loader's threads spend their time on, in words. */
+  readonly loader?: string | undefined
   readonly workers: number
   readonly cores: number
 }
@@ -101,12 +103,12 @@ function deadLoss({ recent, restingSteps }: LearningState): Finding | undefined 
   }
 }
 
-function slowLoader({ dataWait, workers, cores, recent }: LearningState): Finding | undefined {
+function slowLoader({ dataWait, workers, cores, recent, loader }: LearningState): Finding | undefined {
   if (dataWait < SLOW || recent.length < ENOUGH_STEPS) return undefined
   const wanted = Math.min(cores, Math.max(workers + 1, Math.ceil(workers / (1 - Math.min(dataWait, 0.9)))))
   return {
     kind: 'slow loader',
-    message: `the loader is too slow: ${formatPercent(dataWait, 0)} of the time is spent waiting for images`,
+    message: `the loader is too slow: ${loader ?? `${formatPercent(dataWait, 0)} of the time is spent waiting for images`}`,
     advice:
       wanted > workers
         ? `config.DATA.NUM_DATALOADER_WORKERS=${wanted} (now ${workers})`

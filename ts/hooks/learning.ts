@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { describeEpoch } from '../data/index.ts'
 import { Tensor } from '../engine/index.ts'
 import { type EmbeddingStatistics, embeddingStatistics } from '../eval/embedding-statistics.ts'
 import { describeHealth, ENOUGH_STEPS, type Finding, judge, meanOf } from '../eval/learning-verdict.ts'
@@ -131,6 +132,7 @@ export class LearningHook implements Hook {
 
   /** Tells what is wrong and has not been told. @returns everything that is wrong */
   #judge(task: Task): Finding[] {
+    const workers = task.config.DATA.NUM_DATALOADER_WORKERS
     const found = judge({
       now: this.#now,
       first: this.#first,
@@ -139,7 +141,8 @@ export class LearningHook implements Hook {
       lr: Math.max(0, ...task.optimizer.groups.map(({ lr }) => lr)),
       restingSteps: this.#restingSteps,
       dataWait: this.#trained === 0 ? 0 : this.#wait / this.#trained,
-      workers: task.config.DATA.NUM_DATALOADER_WORKERS,
+      loader: describeEpoch(task.loader.epochTimes, workers),
+      workers,
       cores: availableParallelism(),
     })
     for (const { kind, message, advice } of found) {

@@ -1,3 +1,4 @@
+import { describeEpoch } from '../data/index.ts'
 import type { RunFolder } from '../logging/index.ts'
 import type { MeterValue } from '../meters/index.ts'
 import type { Hook } from '../train/hook.ts'
@@ -24,6 +25,9 @@ export class PhaseMetricsHook implements Hook {
     for (const [name, value] of Object.entries(values)) {
       this.#folder.log.info(`Rank: ${task.rank}, name: ${kind}_${name}, value: ${JSON.stringify(value)}`)
     }
+    const times = task.loader.epochTimes
+    const { NUM_DATALOADER_WORKERS: workers } = task.config.DATA
+    this.#folder.log.info(`phase ${task.phaseIdx} [${kind}]: ${describeEpoch(times, workers)}`)
     this.#folder.phaseMetrics.write(
       {
         iteration: task.iteration,
@@ -39,6 +43,7 @@ export class PhaseMetricsHook implements Hook {
       iteration: task.iteration,
       epoch: task.trainPhaseIdx,
       loss: task.meanLoss,
+      loader: { ...times },
       ...values,
     })
   }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { register } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { scriptSources, transforms } from '../data/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { Loss, losses } from '../losses/index.ts'
 import { meters } from '../meters/index.ts'
@@ -43,11 +44,13 @@ const kinds: readonly Kind[] = [
 const registries: readonly Registry<never>[] = [
   ...kinds.map(({ registry }) => registry),
   schedulers as Registry<never>,
+  transforms as Registry<never>,
+  scriptSources as Registry<never>,
 ]
 
 /**
  * Imports modules of the user's own; every exported class that extends one of ours and has a `static key` is
- * registered under it. A module may also register by itself, with `defineSchedule` for example. `import … from 'vissl'`
+ * registered under it. A module may also register by itself, with `defineSchedule`, `registerTransform` or `registerSource`. `import … from 'vissl'`
  * means this very package wherever the file lies.
  *
  * @param files paths of `.ts`, `.mts`, `.js` or `.mjs` files
