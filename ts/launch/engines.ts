@@ -26,7 +26,7 @@ export async function runEngine(name: string, request: TrainingRequest): Promise
   const say = (message: string) => new ConsoleLog(request.output).warn(message)
   const config = fitMachine(request.config, request.fitMachine === true, say)
   const part = partOf(config, request.nodeId ?? 0, process.env)
-  if (part.kind !== 'starter') listenToApp(stopRun)
+  if (part.kind !== 'starter') await listenToApp(stopRun)
   if (part.kind === 'alone') return engine({ ...request, config })
   if (part.kind === 'starter') return startRanks(part, config, process.env, say)
   const leave = joinWorld(part.place, process.env)

@@ -56,7 +56,7 @@ export async function superviseRanks(request: RanksRequest): Promise<ExitCode> {
   process.on('SIGINT', ignore)
   process.on('SIGTERM', terminate)
   // The run's first process speaks for all with the app that started them.
-  listenToApp(terminate, (command) => {
+  void listenToApp(terminate, (command) => {
     const [first] = ranks
     if (first?.rank === 0 && first.child.connected) first.child.send(command, () => {})
   })

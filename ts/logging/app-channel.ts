@@ -1,3 +1,4 @@
+import { setImmediate as yieldToEvents } from 'node:timers/promises'
 import type { TrainingCommand, TrainingEvent, TrainingMessage } from './training-event.ts'
 
 /** Set to `1` for the process that an app starts, and for the ranks that this one starts. */
@@ -57,8 +58,12 @@ function send(message: TrainingMessage): void {
  * Begins to take the app's commands: wishes are noted, `stop` and an app that goes away call `stop`.
  *
  * @param passOn told every other command too
+ * @returns settled when what the app has said so far has been taken
  */
-export function listenToApp(stop: () => void, passOn: (command: TrainingCommand) => void = () => {}): void {
+export async function listenToApp(
+  stop: () => void,
+  passOn: (command: TrainingCommand) => void = () => {},
+): Promise<void> {
   if (!isForApp()) return
   if (!process.connected) {
     stop()
@@ -78,4 +83,5 @@ export function listenToApp(stop: () => void, passOn: (command: TrainingCommand)
   process.once('disconnect', stop)
   // Listening must not keep a process alive that has done its work.
   process.channel?.unref()
+  await yieldToEvents()
 }
