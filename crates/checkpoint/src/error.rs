@@ -52,6 +52,18 @@ impl Error {
         Self::new(Kind::Usage, message, fix)
     }
 
+    /// A source that stopped giving bytes: cut short, or a failing disk.
+    pub fn unreadable(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return Self::corrupt("it is cut short");
+        }
+        Self::new(
+            Kind::Environment,
+            format!("reading failed: {error}"),
+            "check the disk and the path",
+        )
+    }
+
     /// `{"kind", "message", "fix"}`, for callers in another language.
     pub fn to_json(&self) -> String {
         serde_json::json!({ "kind": self.kind.name(), "message": self.message, "fix": self.fix }).to_string()

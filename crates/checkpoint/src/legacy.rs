@@ -32,9 +32,9 @@ pub(crate) fn starts_like_one(head: &[u8]) -> bool {
 /// # Errors
 /// Cut short, corrupt, hostile, or of a big-endian machine.
 pub(crate) fn read<R: Read + Seek>(mut source: R) -> Result<TorchFile> {
-    let length = source.seek(SeekFrom::End(0)).map_err(unreadable)?;
+    let length = source.seek(SeekFrom::End(0)).map_err(Error::unreadable)?;
     let (tree, keys, end) = read_pickles(&mut source, length)?;
-    source.seek(SeekFrom::Start(end)).map_err(unreadable)?;
+    source.seek(SeekFrom::Start(end)).map_err(Error::unreadable)?;
     let mut left = length - end;
     let mut found: Vec<Option<Vec<u8>>> = tree.storages.iter().map(|_| None).collect();
     let index_of: HashMap<&str, usize> = tree
@@ -45,7 +45,7 @@ pub(crate) fn read<R: Read + Seek>(mut source: R) -> Result<TorchFile> {
         .collect();
     for key in keys {
         let mut count = [0; 8];
-        source.read_exact(&mut count).map_err(unreadable)?;
+        source.read_exact(&mut count).map_err(Error::unreadable)?;
         left = left.saturating_sub(8);
         let count = u64::from_le_bytes(count);
         let Some(&index) = index_of.get(&*key) else {
@@ -68,7 +68,7 @@ pub(crate) fn read<R: Read + Seek>(mut source: R) -> Result<TorchFile> {
             .by_ref()
             .take(bytes)
             .read_to_end(&mut data)
-            .map_err(unreadable)?;
+            .map_err(Error::unreadable)?;
         if data.len() as u64 != bytes {
             return Err(Error::corrupt(format!("it is cut short in the storage {key}")));
         }
@@ -91,13 +91,13 @@ fn read_pickles<R: Read + Seek>(source: &mut R, length: u64) -> Result<(Tree, Ve
     let mut head = Vec::new();
     let mut wanted = FIRST_READ;
     loop {
-        source.rewind().map_err(unreadable)?;
+        source.rewind().map_err(Error::unreadable)?;
         head.clear();
         source
             .by_ref()
             .take(wanted)
             .read_to_end(&mut head)
-            .map_err(unreadable)?;
+            .map_err(Error::unreadable)?;
         match parse(&head) {
             Err(_) if wanted < length && wanted < MAX_PICKLE => wanted = wanted.saturating_mul(8),
             other => return other,
@@ -154,15 +154,4 @@ fn strings(tree: &Tree) -> Option<Vec<String>> {
             _ => None,
         })
         .collect()
-}
-
-fn unreadable(error: std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::UnexpectedEof {
-        return Error::corrupt("it is cut short");
-    }
-    Error::new(
-        Kind::Environment,
-        format!("reading failed: {error}"),
-        "check the disk and the path",
-    )
 }

@@ -32,10 +32,10 @@ pub(crate) fn starts_like_one(head: &[u8], length: u64) -> bool {
 /// # Errors
 /// Cut short, corrupt, hostile; ranges that overlap or leave gaps, as the format demands.
 pub(crate) fn read<R: Read + Seek>(mut source: R) -> Result<TorchFile> {
-    let length = source.seek(SeekFrom::End(0)).map_err(unreadable)?;
-    source.rewind().map_err(unreadable)?;
+    let length = source.seek(SeekFrom::End(0)).map_err(Error::unreadable)?;
+    source.rewind().map_err(Error::unreadable)?;
     let mut count = [0; 8];
-    source.read_exact(&mut count).map_err(unreadable)?;
+    source.read_exact(&mut count).map_err(Error::unreadable)?;
     let count = u64::from_le_bytes(count);
     if count > length.saturating_sub(8).min(MAX_HEADER) {
         return Err(Error::corrupt("its header is longer than the file"));
@@ -45,7 +45,7 @@ pub(crate) fn read<R: Read + Seek>(mut source: R) -> Result<TorchFile> {
         .by_ref()
         .take(count)
         .read_to_end(&mut header)
-        .map_err(unreadable)?;
+        .map_err(Error::unreadable)?;
     let header: Map<String, Json> = serde_json::from_slice(&header)
         .map_err(|error| Error::corrupt(format!("its header is no JSON object: {error}")))?;
 
@@ -77,7 +77,7 @@ pub(crate) fn read<R: Read + Seek>(mut source: R) -> Result<TorchFile> {
             .by_ref()
             .take(size)
             .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
+            .map_err(Error::unreadable)?;
         if bytes.len() as u64 != size {
             return Err(Error::corrupt(format!(
                 "it is cut short in the tensor {}",
@@ -179,15 +179,4 @@ fn dtype_of(name: &str) -> Option<&'static DType> {
         "C64" => "complex64",
         _ => return None,
     })
-}
-
-fn unreadable(error: std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::UnexpectedEof {
-        return Error::corrupt("it is cut short");
-    }
-    Error::new(
-        Kind::Environment,
-        format!("reading failed: {error}"),
-        "check the disk and the path",
-    )
 }

@@ -145,19 +145,12 @@ enum Layout {
 /// Tells the layout of a file; names other formats in the error.
 fn layout<R: Read + Seek>(source: &mut R) -> Result<Layout> {
     let mut head = Vec::new();
-    let unreadable = |error: std::io::Error| {
-        Error::new(
-            Kind::Environment,
-            format!("reading failed: {error}"),
-            "check the disk and the path",
-        )
-    };
     source
         .by_ref()
         .take(512)
         .read_to_end(&mut head)
-        .map_err(unreadable)?;
-    source.rewind().map_err(unreadable)?;
+        .map_err(Error::unreadable)?;
+    source.rewind().map_err(Error::unreadable)?;
     if head.is_empty() {
         return Err(Error::corrupt("the file is empty"));
     }
@@ -167,8 +160,10 @@ fn layout<R: Read + Seek>(source: &mut R) -> Result<Layout> {
     if legacy::starts_like_one(&head) {
         return Ok(Layout::Legacy);
     }
-    let length = source.seek(std::io::SeekFrom::End(0)).map_err(unreadable)?;
-    source.rewind().map_err(unreadable)?;
+    let length = source
+        .seek(std::io::SeekFrom::End(0))
+        .map_err(Error::unreadable)?;
+    source.rewind().map_err(Error::unreadable)?;
     if safetensors::starts_like_one(&head, length) {
         return Ok(Layout::Safetensors);
     }

@@ -31,7 +31,7 @@ impl<R: Read + Seek> Reader<R> {
     /// # Errors
     /// Not a zip file, cut short, or inconsistent.
     pub fn open(mut source: R) -> Result<Self> {
-        let len = source.seek(SeekFrom::End(0)).map_err(unreadable)?;
+        let len = source.seek(SeekFrom::End(0)).map_err(Error::unreadable)?;
         let (count, start, size) = find_directory(&mut source, len)?;
         if size > MAX_DIRECTORY {
             return Err(Error::corrupt(format!(
@@ -256,12 +256,12 @@ fn read_at<R: Read + Seek>(source: &mut R, at: u64, size: u64) -> Result<Vec<u8>
     bytes
         .try_reserve_exact(usize::try_from(size).map_err(|_| no_memory())?)
         .map_err(|_| no_memory())?;
-    source.seek(SeekFrom::Start(at)).map_err(unreadable)?;
+    source.seek(SeekFrom::Start(at)).map_err(Error::unreadable)?;
     let read = source
         .by_ref()
         .take(size)
         .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+        .map_err(Error::unreadable)?;
     if read as u64 != size {
         return Err(Error::corrupt(format!(
             "the file ends at offset {} in the middle of a record",
@@ -269,14 +269,6 @@ fn read_at<R: Read + Seek>(source: &mut R, at: u64, size: u64) -> Result<Vec<u8>
         )));
     }
     Ok(bytes)
-}
-
-fn unreadable(error: std::io::Error) -> Error {
-    Error::new(
-        Kind::Environment,
-        format!("reading failed: {error}"),
-        "check the disk and the path",
-    )
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
