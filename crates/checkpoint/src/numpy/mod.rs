@@ -1,10 +1,9 @@
-//! NumPy's arrays, from `.npy` files and from pickles, without executing anything; and `.npy` files written.
+//! NumPy's arrays, from `.npy` files and from pickles, without executing anything.
 
 mod header;
 mod npy;
 mod object;
 mod text_file;
-mod write;
 
 use crate::{
     dtype::{self, DType},
@@ -14,7 +13,6 @@ use crate::{
 pub use npy::{read, read_file};
 pub use object::{read_pickle, read_pickle_file};
 pub use text_file::TextFile;
-pub use write::{write_integers, write_texts};
 
 /// An array of any number of dimensions, in row-major order.
 #[derive(Clone, Debug, PartialEq)]

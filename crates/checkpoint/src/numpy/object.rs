@@ -65,6 +65,8 @@ fn from_state(tree: &Tree, object: &Object) -> Result<Array> {
     let fortran = *fortran == Value::Bool(true);
     match (data, node(tree, data)) {
         (Value::Bytes(bytes), _) => array(element, shape, fortran, bytes),
+        // Python 2's bytes, where they are UTF-8 too.
+        (Value::Str(text), _) => array(element, shape, fortran, text.as_bytes()),
         (_, Some(Node::List(items))) if !fortran || shape.len() < 2 => {
             if count_of(&shape)? != items.len() as u64 {
                 return Err(bad());

@@ -32,7 +32,10 @@ impl TextFile {
         let mut file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let mut head = Vec::new();
-        (&mut file).take(MAX_HEADER).read_to_end(&mut head).map_err(failed)?;
+        (&mut file)
+            .take(MAX_HEADER)
+            .read_to_end(&mut head)
+            .map_err(failed)?;
         let (header, start) = npy::header(&head).map_err(|error| error.in_file(path))?;
         let element = Element::parse(&header.descr).map_err(|error| error.in_file(path))?;
         let size = match (element, element.size()) {
@@ -89,10 +92,7 @@ impl TextFile {
             _ => super::latin(&bytes),
         };
         text.ok_or_else(|| {
-            Error::corrupt(format!(
-                "text {index} holds a character that does not exist"
-            ))
-            .in_file(&self.path)
+            Error::corrupt(format!("text {index} holds a character that does not exist")).in_file(&self.path)
         })
     }
 }

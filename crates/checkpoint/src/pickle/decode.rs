@@ -154,8 +154,14 @@ impl<'a> Decoder<'a> {
                     _ => self.u8()? as u64,
                 };
                 let bytes = self.take_long(len)?;
-                let text = std::str::from_utf8(bytes).map_err(|_| self.error("a string is not UTF-8"))?;
-                self.push(Value::Str(text.into()))?
+                match std::str::from_utf8(bytes) {
+                    Ok(text) => self.push(Value::Str(text.into()))?,
+                    // A text of Python 2 is bytes of any kind.
+                    Err(_) if matches!(code, op::BINSTRING | op::SHORT_BINSTRING) => {
+                        self.push(Value::Bytes(bytes.into()))?
+                    }
+                    Err(_) => return Err(self.error("a string is not UTF-8")),
+                }
             }
             code @ (op::BINBYTES | op::SHORT_BINBYTES | op::BINBYTES8 | op::BYTEARRAY8) => {
                 let len = match code {
