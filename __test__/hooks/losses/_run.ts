@@ -72,6 +72,8 @@ class MadeLoader {
   }
 
   stop(): void {}
+
+  [Symbol.dispose](): void {}
 }
 
 export interface Run extends Disposable {
