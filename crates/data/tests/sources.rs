@@ -367,7 +367,10 @@ fn links_that_lead_in_a_circle_end() {
     assert_eq!(source.len(), 5);
     let reasons: Vec<&str> = source.skipped().iter().map(|file| file.reason.as_str()).collect();
     assert!(reasons.contains(&"a link to a folder above it"), "{reasons:?}");
-    assert!(reasons.iter().any(|reason| reason.contains("unreadable")), "{reasons:?}");
+    assert!(
+        reasons.iter().any(|reason| reason.contains("unreadable")),
+        "{reasons:?}"
+    );
 }
 
 #[test]

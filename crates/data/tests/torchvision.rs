@@ -140,7 +140,7 @@ fn damaged_files_give_errors_and_never_panic() {
             }
             fs::write(&path, &bytes).unwrap();
             match open(&folder, name, split) {
-                Ok(source) => assert!(source.len() > 0),
+                Ok(source) => assert!(!source.is_empty()),
                 Err(error) => assert_eq!(error.kind, ErrorKind::Data, "{error}"),
             }
         }

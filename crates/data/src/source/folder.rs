@@ -142,7 +142,9 @@ fn leads_back(folder: &Path) -> bool {
     let is_link = fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink());
     let real = |path: &Path| fs::canonicalize(path).ok();
     match (is_link, folder.parent()) {
-        (true, Some(parent)) => real(folder).is_some_and(|to| real(parent).is_some_and(|at| at.starts_with(to))),
+        (true, Some(parent)) => {
+            real(folder).is_some_and(|to| real(parent).is_some_and(|at| at.starts_with(to)))
+        }
         _ => false,
     }
 }

@@ -74,7 +74,13 @@ impl Source for Synthetic {
             channels: 3,
             data: (0..side * side * 3).map(|_| stream.below(256) as u8).collect(),
         };
-        let mut image = resize(&noise, Region::whole(&noise), self.size, self.size, Filter::Bicubic);
+        let mut image = resize(
+            &noise,
+            Region::whole(&noise),
+            self.size,
+            self.size,
+            Filter::Bicubic,
+        );
         gaussian_blur(&mut image, radius as f64);
         Ok(Raw::Decoded(image))
     }

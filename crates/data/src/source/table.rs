@@ -63,10 +63,17 @@ impl Table {
         };
         let bytes = fs::read(&options.path).map_err(|error| fail(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| fail("is no UTF-8 text".to_owned()))?;
-        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).peekable();
+        let mut lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty())
+            .peekable();
         let (mut path_at, mut label_at) = (0, Some(1));
         if let Some((_, first)) = lines.peek() {
-            let names: Vec<String> = fields(first).iter().map(|name| name.trim().to_lowercase()).collect();
+            let names: Vec<String> = fields(first)
+                .iter()
+                .map(|name| name.trim().to_lowercase())
+                .collect();
             let find = |wanted: &[&str]| names.iter().position(|name| wanted.contains(&name.as_str()));
             if let Some(at) = find(&["path", "image", "file", "filename"]) {
                 (path_at, label_at) = (at, find(&["label", "class", "target"]));

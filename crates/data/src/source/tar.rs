@@ -80,7 +80,8 @@ impl Tar {
     pub fn open(options: &TarOptions) -> Result<Self> {
         let mut files = Vec::new();
         for path in expand(&options.path)? {
-            let fail = |error: std::io::Error| DataError::data(format!("tar shard {}: {error}", path.display()));
+            let fail =
+                |error: std::io::Error| DataError::data(format!("tar shard {}: {error}", path.display()));
             if fs::metadata(&path).map_err(fail)?.is_dir() {
                 for entry in fs::read_dir(&path).map_err(fail)? {
                     let inner = entry.map_err(fail)?.path();
@@ -105,21 +106,30 @@ impl Tar {
             tar.scan(path, &mut texts)?;
         }
         if tar.samples.is_empty() {
-            return Err(DataError::data(format!("tar shards {}: hold no image", options.path.display()))
-                .fix("images are members named *.jpg, *.png, …"));
+            return Err(
+                DataError::data(format!("tar shards {}: hold no image", options.path.display()))
+                    .fix("images are members named *.jpg, *.png, …"),
+            );
         }
         if texts.len() == tar.samples.len() && texts.iter().all(Option::is_some) {
             (tar.labels, tar.classes) = numbered(texts.into_iter().flatten().collect());
-        } else if let Some(at) = texts.iter().position(Option::is_none).filter(|_| texts.iter().any(Option::is_some)) {
-            return Err(DataError::data(format!("{}: has no label where others have one", tar.name(at)))
-                .fix("give every image a .cls or .json member, or none"));
+        } else if let Some(at) = texts
+            .iter()
+            .position(Option::is_none)
+            .filter(|_| texts.iter().any(Option::is_some))
+        {
+            return Err(
+                DataError::data(format!("{}: has no label where others have one", tar.name(at)))
+                    .fix("give every image a .cls or .json member, or none"),
+            );
         }
         Ok(tar)
     }
 
     fn scan(&mut self, path: PathBuf, texts: &mut Vec<Option<String>>) -> Result<()> {
         let fail = |what: String| {
-            DataError::data(format!("tar shard {}: {what}", path.display())).fix("make or fetch the shard again")
+            DataError::data(format!("tar shard {}: {what}", path.display()))
+                .fix("make or fetch the shard again")
         };
         let mut file = File::open(&path).map_err(|error| fail(error.to_string()))?;
         let size = file.metadata().map_err(|error| fail(error.to_string()))?.len();
@@ -128,9 +138,14 @@ impl Tar {
         let mut order: Vec<String> = Vec::new();
         let (mut at, mut long_name) = (0u64, None::<String>);
         let mut header = [0u8; 512];
-        while at + 512 <= size {
-            file.seek(SeekFrom::Start(at)).map_err(|error| fail(error.to_string()))?;
-            file.read_exact(&mut header).map_err(|error| fail(error.to_string()))?;
+        while at < size {
+            if at + 512 > size {
+                return Err(fail("truncated".to_owned()));
+            }
+            file.seek(SeekFrom::Start(at))
+                .map_err(|error| fail(error.to_string()))?;
+            file.read_exact(&mut header)
+                .map_err(|error| fail(error.to_string()))?;
             if header.iter().all(|byte| *byte == 0) {
                 break;
             }
@@ -141,7 +156,8 @@ impl Tar {
             let end = end.ok_or_else(|| fail("truncated".to_owned()))?;
             let mut body = |limit: u64| -> Result<Vec<u8>> {
                 let mut body = vec![0; bytes.min(limit) as usize];
-                file.read_exact(&mut body).map_err(|error| fail(error.to_string()))?;
+                file.read_exact(&mut body)
+                    .map_err(|error| fail(error.to_string()))?;
                 Ok(body)
             };
             match header[156] {
@@ -151,7 +167,10 @@ impl Tar {
                     let name = long_name.take().unwrap_or_else(|| plain_name(&header));
                     let base = name.rsplit('/').next().unwrap_or(&name);
                     let cut = name.len() - base.len() + base.find('.').unwrap_or(base.len());
-                    let (key, extension) = (name[..cut].to_owned(), name[cut..].trim_start_matches('.').to_lowercase());
+                    let (key, extension) = (
+                        name[..cut].to_owned(),
+                        name[cut..].trim_start_matches('.').to_lowercase(),
+                    );
                     let sample = samples.entry(key.clone()).or_insert_with(|| {
                         order.push(key);
                         (None, None)
@@ -168,10 +187,14 @@ impl Tar {
                         sample.1 = Some(text(&body(MAX_TEXT)?).trim().to_owned());
                     } else if extension == "json" {
                         let value: Option<serde_json::Value> = serde_json::from_slice(&body(MAX_TEXT)?).ok();
-                        sample.1 = value.as_ref().and_then(|value| value.get("label")).map(|label| match label {
-                            serde_json::Value::String(text) => text.clone(),
-                            label => label.to_string(),
-                        });
+                        sample.1 =
+                            value
+                                .as_ref()
+                                .and_then(|value| value.get("label"))
+                                .map(|label| match label {
+                                    serde_json::Value::String(text) => text.clone(),
+                                    label => label.to_string(),
+                                });
                     }
                 }
                 _ => {}
@@ -215,7 +238,9 @@ fn plain_name(header: &[u8; 512]) -> String {
 /// A number in octal digits, or in binary when the highest bit is set.
 fn octal(field: &[u8]) -> Option<u64> {
     if field[0] & 0x80 != 0 {
-        return field[4..].iter().try_fold(0u64, |sum, byte| sum.checked_mul(256)?.checked_add(u64::from(*byte)));
+        return field[4..].iter().try_fold(0u64, |sum, byte| {
+            sum.checked_mul(256)?.checked_add(u64::from(*byte))
+        });
     }
     let text = text(field);
     u64::from_str_radix(text.trim(), 8).ok()
@@ -225,7 +250,13 @@ fn checksum(header: &[u8; 512]) -> bool {
     let sum: u64 = header
         .iter()
         .enumerate()
-        .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u64::from(*byte) })
+        .map(|(at, byte)| {
+            if (148..156).contains(&at) {
+                32
+            } else {
+                u64::from(*byte)
+            }
+        })
         .sum();
     octal(&header[148..156]) == Some(sum)
 }
@@ -252,7 +283,11 @@ impl Source for Tar {
 
     fn name(&self, index: usize) -> String {
         let member = &self.samples[index];
-        format!("{}/{}", self.shards[member.shard as usize].path.display(), member.name)
+        format!(
+            "{}/{}",
+            self.shards[member.shard as usize].path.display(),
+            member.name
+        )
     }
 
     fn skipped(&self) -> &[Skipped] {
