@@ -20,9 +20,10 @@ import { composeConfig } from '../ts/config/index.ts'
 import { ExitCode } from '../ts/errors.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter(
-  (name) => name.endsWith('.md'),
+const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map(
+  (name) => `docs/${name}`,
 )
+const documents = ['README.md', ...pages.sort()].filter((name) => name.endsWith('.md'))
 
 const read = (document: string): string => readFileSync(join(root, document), 'utf8')
 
@@ -86,6 +87,7 @@ async function checkVissl(t: ExecutionContext, words: readonly string[], cwd: st
   const plugins = (args.options.get('plugin') ?? []).map((file) => join(cwd, file))
   for (const file of plugins) t.true(existsSync(file), `the text has no ${file}`)
   const folder = name === 'train' && args.positional.length > 0
+  if (!folder && args.overrides.length === 0) return
   const extensions = await extensionsOf(plugins)
   composeConfig({ config: folder ? 'folder' : undefined, overrides: args.overrides, cwd, extensions })
 }
