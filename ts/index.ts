@@ -15,7 +15,16 @@ export {
   type Transform,
   train,
 } from './launch/embedding/index.ts'
-export { Loss, type LossClass, losses } from './losses/index.ts'
+export {
+  cosineMomentum,
+  followParameters,
+  kmeans,
+  Loss,
+  type LossClass,
+  type LossContext,
+  losses,
+  MomentumLoss,
+} from './losses/index.ts'
 export {
   Head,
   heads,

@@ -1,5 +1,6 @@
 import test from 'ava'
 import type { Config } from '../../ts/config/index.ts'
+import { groupsOf } from '../../ts/launch/sync-group.ts'
 import { partOf, rendezvousVariables } from '../../ts/launch/world.ts'
 
 const config = (distributed: Partial<Config['DISTRIBUTED']>): Config =>
@@ -48,4 +49,12 @@ test('several machines need a place to meet', async (t) => {
       message: /RUN_ID/,
     })
   }
+})
+
+test('groups that share statistics have consecutive ranks', (t) => {
+  t.deepEqual(groupsOf(5, 2), [[0, 1], [2, 3], [4]])
+  t.deepEqual(groupsOf(4, 2), [
+    [0, 1],
+    [2, 3],
+  ])
 })

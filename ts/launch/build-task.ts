@@ -20,6 +20,7 @@ import { buildPhases, type Phase } from '../train/phases.ts'
 import { type Precision, precisionOf } from '../train/precision.ts'
 import { Task } from '../train/task.ts'
 import { type UpdateOptions, Updates } from '../train/updates.ts'
+import { syncGroup } from './sync-group.ts'
 
 /** Whether images and weights are laid out channels last. */
 export const usesChannelsLast = (config: Config): boolean => config.MACHINE.MEMORY_FORMAT !== 'contiguous'
@@ -60,7 +61,8 @@ export function buildTask(config: Config): Task {
 function buildModel(config: Config): SslModel {
   const model = new SslModel(config.MODEL)
   if (config.MODEL.SYNC_BN_CONFIG.CONVERT_BN_TO_SYNC_BN && worldSize() > 1) {
-    convertSyncBatchNorm(model, worldGroup())
+    const group = syncGroup(config)
+    if (group.size > 1) convertSyncBatchNorm(model, group)
   }
   const { USE_ACTIVATION_CHECKPOINTING, NUM_ACTIVATION_CHECKPOINTING_SPLITS } =
     config.MODEL.ACTIVATION_CHECKPOINTING

@@ -1,4 +1,5 @@
 import './heads/eval-mlp.ts'
+import './heads/mae-decoder.ts'
 import './heads/mlp.ts'
 import './heads/siamese-concat-view.ts'
 import './heads/swav-head.ts'
