@@ -1,5 +1,15 @@
 /** The public API: what an application, a script or a plug-in may use. */
 export { z } from 'zod'
+export {
+  createLoader,
+  DatasetCatalog,
+  datasetCatalog,
+  registerSource,
+  registerTransform,
+  type ScriptSource,
+  type SourceFactory,
+  type TransformFactory,
+} from './data/index.ts'
 export * from './engine/index.ts'
 export { ExitCode, VisslError } from './errors.ts'
 export { type KnnOptions, type KnnResult, knnClassify, type LabelledFeatures } from './eval/knn.ts'
@@ -25,6 +35,7 @@ export {
   losses,
   MomentumLoss,
 } from './losses/index.ts'
+export { type Meter, type MeterClass, meters } from './meters/index.ts'
 export {
   Head,
   heads,
@@ -39,6 +50,8 @@ export {
 } from './models/index.ts'
 export * from './nn/index.ts'
 export { ops } from './nn/ops.ts'
+export { Optimizer, optimizers } from './optim/index.ts'
 export { Registry } from './registry.ts'
-export type { Hook, HookEvent } from './train/hook.ts'
+export { type Hook, type HookEvent, hooks } from './train/hook.ts'
 export type { Task } from './train/task.ts'
+export { StandardTrainStep, TrainStep, trainSteps } from './train/train-step.ts'

@@ -7,7 +7,9 @@ export function withAbsolutePaths(config: Config, cwd: string): Config {
   const copy = structuredClone(config)
   for (const split of [copy.DATA.TRAIN, copy.DATA.TEST]) {
     split.DATA_PATHS = split.DATA_PATHS.map((path) => absolute(path, cwd))
-    split.LABEL_PATHS = split.LABEL_PATHS.map((path) => absolute(path, cwd))
+    split.LABEL_PATHS = split.LABEL_PATHS.map((paths) =>
+      typeof paths === 'string' ? absolute(paths, cwd) : paths.map((path) => absolute(path, cwd)),
+    )
   }
   const weights = copy.MODEL.WEIGHTS_INIT
   weights.PARAMS_FILE = absolute(weights.PARAMS_FILE, cwd)

@@ -32,11 +32,14 @@ const split = {
   DATASET_NAMES: texts(['imagenet1k_folder'], 'names in the catalog, one for each of DATA_SOURCES'),
   DATA_SOURCES: texts(
     [],
-    'kinds of reader: disk_folder, disk_filelist, csv, tar, idx, synthetic, shapes, or one of your own',
+    'kinds of reader: disk_folder, disk_filelist, csv, tar, idx, torchvision_dataset, synthetic, shapes, or one of your own',
   ),
   DATA_PATHS: texts([], 'explicit paths; they go before the catalog'),
   LABEL_SOURCES: texts([], 'kinds of label reader; empty: no labels are read'),
-  LABEL_PATHS: texts([], 'explicit paths of labels'),
+  LABEL_PATHS: z
+    .array(z.union([z.string(), z.array(z.string())]))
+    .default([])
+    .describe('explicit paths of labels; a list of paths makes one label out of several files'),
   LABEL_TYPE: text(
     'standard',
     'standard, sample_index (implied by empty LABEL_SOURCES), or zero (VISSL 0.1.6)',
