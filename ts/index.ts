@@ -50,8 +50,15 @@ export {
 } from './models/index.ts'
 export * from './nn/index.ts'
 export { ops } from './nn/ops.ts'
-export { Optimizer, optimizers } from './optim/index.ts'
+export { defineSchedule, Optimizer, optimizers, Sgd } from './optim/index.ts'
 export { Registry } from './registry.ts'
-export { type Hook, type HookEvent, hooks } from './train/hook.ts'
+export { Hook, type HookClass, type HookEvent, hooks } from './train/hook.ts'
+export { Sample, type Target } from './train/sample.ts'
+export type { StepState } from './train/step-state.ts'
 export type { Task } from './train/task.ts'
-export { StandardTrainStep, TrainStep, trainSteps } from './train/train-step.ts'
+export {
+  StandardTrainStep,
+  TrainStep,
+  type TrainStepClass,
+  trainSteps,
+} from './train/train-step.ts'
