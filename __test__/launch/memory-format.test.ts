@@ -16,7 +16,12 @@ test.after.always(() => {
 
 const configOf = (...overrides: string[]) => {
   const { config, origins } = composeConfig({
-    overrides: ['config=quickstart', 'config.MODEL.TRUNK.TRUNK_PARAMS.RESNETS.BASE_WIDTH=4', ...overrides],
+    overrides: [
+      'config=quickstart',
+      'config.MACHINE.MEMORY_FORMAT=auto',
+      'config.MODEL.TRUNK.TRUNK_PARAMS.RESNETS.BASE_WIDTH=4',
+      ...overrides,
+    ],
     cwd: cache,
   })
   return inferConfig(config, { origins })

@@ -53,3 +53,4 @@ export {
 } from './scripts/transform.ts'
 export { guessSource } from './sources/guess.ts'
 export { kinds } from './sources/kinds.ts'
+export { stageData } from './sources/staging.ts'

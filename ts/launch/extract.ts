@@ -10,7 +10,7 @@ import { extractFeatures } from '../eval/extract-features.ts'
 import { ConsoleLog, fileError, MAKE_FOLDER, Progress, styleFor } from '../logging/index.ts'
 import { FeatureExtractor, SslModel } from '../models/index.ts'
 import { usesChannelsLast } from './build-task.ts'
-import { prepare } from './prepare.ts'
+import { type Prepared, prepare } from './prepare.ts'
 import { isDirChosen } from './report.ts'
 import { placeRun } from './resume.ts'
 import type { TrainingRequest } from './run.ts'
@@ -31,8 +31,11 @@ export async function runExtraction(request: TrainingRequest): Promise<ExitCode>
   output.write(`${styleFor(output).bold(request.commandLine.join(' '))}\n`)
   const signals = new StopSignals(say)
   const loaders: [split: 'TRAIN' | 'TEST', loader: Loader][] = []
+  let cleanUp: Prepared['cleanUp'] | undefined
   try {
-    const { config } = await prepare(request, say, signals)
+    const prepared = await prepare(request, say, signals)
+    const { config } = prepared
+    cleanUp = prepared.cleanUp
     if (config.MACHINE.THREADS > 0) computeThreads(config.MACHINE.THREADS)
     manualSeed(config.SEED_VALUE)
     for (const split of splitsOf(config)) loaders.push([split, splitLoader(config, split)])
@@ -75,6 +78,7 @@ export async function runExtraction(request: TrainingRequest): Promise<ExitCode>
     return ExitCode.ok
   } finally {
     for (const [, loader] of loaders) loader[Symbol.dispose]()
+    await cleanUp?.()
     signals.restore()
   }
 }

@@ -1,4 +1,6 @@
 import { type Config, inferConfig } from '../config/index.ts'
+import { stageData } from '../data/index.ts'
+import { barrier, broadcastText, worldGroup } from '../distributed/index.ts'
 import type { ModelTrace } from '../models/index.ts'
 import { checkModel, checkParts } from './check-parts.ts'
 import { provideDatasets } from './datasets.ts'
@@ -17,6 +19,8 @@ export interface Prepared {
   readonly config: Config
   /** What the model does with two images; undefined where their size is not known beforehand. */
   readonly trace: ModelTrace | undefined
+  /** Deletes copies of data that were made for this run alone. */
+  readonly cleanUp: () => Promise<void>
 }
 
 /**
@@ -41,8 +45,23 @@ export async function prepare(
   const trace = checkModel(inferred)
   const ready = await provideDatasets(inferred, say, signals.signal)
   signals.throwIfStopped()
-  if (dryRun) return { fitted, config: ready, trace }
-  const MEMORY_FORMAT = memoryFormatOf(ready, say)
+  if (dryRun) return { fitted, config: ready, trace, cleanUp: async () => {} }
+  const MEMORY_FORMAT = sharedMemoryFormat(ready, say)
   const settled = (of: Config): Config => ({ ...of, MACHINE: { ...of.MACHINE, MEMORY_FORMAT } })
-  return { fitted: settled(fitted), config: settled(ready), trace }
+  const { splits, cleanUp } = await stageData(ready.DATA, {
+    isLeader: (process.env.LOCAL_RANK ?? '0') === '0',
+    barrier,
+    runId: process.env.MASTER_PORT ?? String(process.pid),
+    say,
+    signal: signals.signal,
+  })
+  return { fitted: settled(fitted), config: { ...settled(ready), DATA: splits }, trace, cleanUp }
+}
+
+type MemoryFormat = Config['MACHINE']['MEMORY_FORMAT']
+
+/** The first process measures, so that all compute alike. */
+function sharedMemoryFormat(config: Config, say: (message: string) => void): MemoryFormat {
+  const group = worldGroup()
+  return broadcastText(group, group.rank === 0 ? memoryFormatOf(config, say) : '') as MemoryFormat
 }
