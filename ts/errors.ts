@@ -13,6 +13,8 @@ export const ExitCode = {
   environment: 5,
   /** Stopped by Ctrl-C. */
   interrupted: 130,
+  /** Stopped by SIGUSR1, with which a scheduler announces that it takes the machine away. */
+  preempted: 138,
   /** Stopped by SIGTERM. */
   terminated: 143,
 } as const

@@ -27,6 +27,12 @@ export const train: Command = {
         'go on with a run: its folder, a checkpoint, or auto (the newest run of this configuration)',
     },
     {
+      name: 'max-restarts',
+      takes: 'one',
+      value: 'N',
+      description: 'start again from the newest checkpoint after a crash, at most N times',
+    },
+    {
       name: 'fit-machine',
       takes: 'flag',
       description: 'change what this machine cannot do: one process on the CPU, batches of 16',
@@ -87,6 +93,7 @@ export const train: Command = {
       dryRun: args.options.has('dry-run'),
       fitMachine: args.options.has('fit-machine'),
       nodeId: root.node_id,
+      maxRestarts: restartsOf(lastValue(args, 'max-restarts')),
       profile: stepsOf(lastValue(args, 'profile')),
       commandLine: ['vissl', 'train', ...args.raw],
       cwd,
@@ -116,6 +123,17 @@ function folderOf(args: Arguments, cwd: string): string | undefined {
   if (!stat.isDirectory())
     throw new VisslError(ExitCode.data, `${given} is a file`, 'give the folder it is in')
   return path
+}
+
+/** The N of `--max-restarts N`; 0 without it. */
+function restartsOf(given: string | undefined): number {
+  if (given === undefined) return 0
+  if (/^\d{1,6}$/.test(given)) return Number(given)
+  throw new VisslError(
+    ExitCode.usage,
+    `--max-restarts ${given} is no number of times`,
+    'write  --max-restarts 3',
+  )
 }
 
 /** The N of `--profile N`; 0 without it. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { iterationName, phaseName, pointLink } from '../checkpoint/names.ts'
+import { keepNewest } from '../checkpoint/retention.ts'
 import { saveTorchFileLater, type TorchValue } from '../checkpoint/torch-file.ts'
 import { captureState } from '../checkpoint/training-state.ts'
 import type { Log } from '../logging/index.ts'
@@ -106,17 +107,19 @@ export class CheckpointHook implements Hook {
       midEpoch,
     )
     if (task.rank !== 0) return
-    this.#writing = this.#write(task, name, state).catch((error: unknown) => {
+    this.#writing = this.#write(task, name, state, task.iteration).catch((error: unknown) => {
       this.#failure = error
     })
   }
 
-  async #write(task: Task, name: string, state: TorchValue): Promise<void> {
+  async #write(task: Task, name: string, state: TorchValue, iteration: number): Promise<void> {
     const path = join(this.#folder, name)
     await saveTorchFileLater(path, state)
     pointLink(this.#folder, name)
     task.lastCheckpoint = path
     this.#log.info(`saved ${path}`)
+    const deleted = keepNewest(this.#folder, task.config.CHECKPOINT.KEEP_LAST ?? 0, iteration)
+    if (deleted.length > 0) this.#log.info(`deleted ${deleted.join(', ')}`)
     this.onSaved(path)
   }
 

@@ -5,6 +5,7 @@ import { Stopped } from '../train/trainer.ts'
 import { checkParts } from './check-parts.ts'
 import { runExtraction } from './extract.ts'
 import { fitMachine } from './machine.ts'
+import { requeue } from './restarts.ts'
 import { runTraining, type TrainingRequest } from './run.ts'
 import { joinWorld, startRanks } from './start-ranks.ts'
 import { partOf } from './world.ts'
@@ -26,14 +27,21 @@ export async function runEngine(name: string, request: TrainingRequest): Promise
   const say = (message: string) => new ConsoleLog(request.output).warn(message)
   const config = fitMachine(request.config, request.fitMachine === true, say)
   const part = partOf(config, request.nodeId ?? 0, process.env)
-  if (part.kind !== 'starter') await listenToApp(stopRun)
-  if (part.kind === 'alone') return engine({ ...request, config })
-  if (part.kind === 'starter') return startRanks(part, config, process.env, say)
-  const leave = joinWorld(part.place, process.env)
+  const { maxRestarts = 0 } = request
+  if (part.kind === 'starter') return startRanks(part, config, process.env, maxRestarts, say)
+  if (part.kind === 'alone' && maxRestarts > 0) {
+    const alone = { kind: 'starter', nodeId: 0, count: 1, worldSize: 1 } as const
+    return startRanks(alone, config, process.env, maxRestarts, say)
+  }
+  await listenToApp(stopRun)
+  const isFirst = part.kind === 'alone' || part.place.rank === 0
+  const leave = part.kind === 'rank' ? joinWorld(part.place, process.env) : () => {}
   try {
-    return await engine({ ...request, config, output: part.place.rank === 0 ? request.output : silence })
+    return await engine({ ...request, config, output: isFirst ? request.output : silence })
   } catch (error) {
-    if (part.place.rank > 0 && isCommon(error)) return error.exitCode
+    if (isFirst && error instanceof Stopped && error.exitCode === ExitCode.preempted)
+      requeue(process.env, say)
+    if (!isFirst && isCommon(error)) return error.exitCode
     throw error
   } finally {
     leave()

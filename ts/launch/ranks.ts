@@ -5,6 +5,7 @@ import { ExitCode, VisslError } from '../errors.ts'
 import { listenToApp, tellApp } from '../logging/app-channel.ts'
 import type { TrainingMessage } from '../logging/training-event.ts'
 import type { Heartbeat } from './heartbeat.ts'
+import type { PlaceMessage } from './restarts.ts'
 
 /** The processes that one machine contributes to a run. */
 export interface RanksRequest {
@@ -25,6 +26,8 @@ export interface RanksRequest {
   readonly stallAfter: number
   /** Milliseconds that the others get to end by themselves when one has ended badly. */
   readonly grace?: number
+  /** Told the run's folder when its first process has one. */
+  readonly onPlace?: (folder: string) => void
 }
 
 interface Rank {
@@ -41,7 +44,7 @@ const GRACE = 4000
 /**
  * Starts one process a rank and waits for all of them. The first rank writes to this terminal; of the others only
  * error output is shown, with the rank before each line. The first rank that ends badly ends all: they are asked to
- * stop and killed after a grace period. SIGINT reaches the ranks from the terminal by itself, SIGTERM is passed on.
+ * stop and killed after a grace period. SIGINT reaches the ranks from the terminal by itself, SIGTERM and SIGUSR1 are passed on.
  *
  * @returns the exit code of the first rank that ended badly, else 0
  * @throws VisslError (environment) when no rank has made a step for `stallAfter`
@@ -53,8 +56,10 @@ export async function superviseRanks(request: RanksRequest): Promise<ExitCode> {
   }
   const ignore = () => {}
   const terminate = () => kill('SIGTERM')
+  const notice = () => kill('SIGUSR1')
   process.on('SIGINT', ignore)
   process.on('SIGTERM', terminate)
+  process.on('SIGUSR1', notice)
   // The run's first process speaks for all with the app that started them.
   void listenToApp(terminate, (command) => {
     const [first] = ranks
@@ -68,7 +73,7 @@ export async function superviseRanks(request: RanksRequest): Promise<ExitCode> {
       const { code, signal } = await rank.ended
       if (code === 0 || result !== ExitCode.ok) return
       result = exitCodeOf(code, signal)
-      if (!isStop(result)) request.say(describeEnd(rank, code, signal))
+      if (!isStop(result)) request.say(describeEnd(rank, code, signal, request.worldSize))
       terminate()
       grace = setTimeout(() => kill('SIGKILL'), request.grace ?? GRACE)
     })
@@ -80,6 +85,7 @@ export async function superviseRanks(request: RanksRequest): Promise<ExitCode> {
     kill('SIGKILL')
     process.off('SIGINT', ignore)
     process.off('SIGTERM', terminate)
+    process.off('SIGUSR1', notice)
   }
 }
 
@@ -110,7 +116,11 @@ function start(request: RanksRequest, local: number): Rank {
     heard: Date.now(),
   }
   child.on('message', (message) => {
-    const { type } = (message ?? {}) as Heartbeat | TrainingMessage
+    const { type } = (message ?? {}) as Heartbeat | PlaceMessage | TrainingMessage
+    if (type === 'place') {
+      request.onPlace?.((message as PlaceMessage).folder)
+      return
+    }
     if (type !== 'heartbeat') {
       if (rank === 0 || type === 'failure') tellApp(message as TrainingMessage)
       return
@@ -158,10 +168,16 @@ function describe({ rank, last, child }: Rank): string {
   return `\n    rank ${rank} (process ${child.pid}): ${where}`
 }
 
-function describeEnd({ rank, last }: Rank, code: number | null, signal: NodeJS.Signals | null): string {
+function describeEnd(
+  { rank, last }: Rank,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  worldSize: number,
+): string {
   const how = signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`
   const when = last === undefined ? 'before its first step' : `after step ${last.step} (${last.doing})`
   const memory = signal === 'SIGKILL' ? '; out of memory is the usual reason' : ''
+  if (worldSize === 1) return `the run ${how}${memory}`
   return `rank ${rank} ${how} ${when}${memory}; the other ranks are stopped`
 }
 
@@ -173,5 +189,5 @@ function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): ExitCod
 
 /** Whether a run ended because it was asked to. */
 function isStop(code: ExitCode): boolean {
-  return code === ExitCode.interrupted || code === ExitCode.terminated
+  return code === ExitCode.interrupted || code === ExitCode.preempted || code === ExitCode.terminated
 }

@@ -13,7 +13,8 @@ export type ResumeSettings = Pick<
   | 'USE_SYMLINK_CHECKPOINT_FOR_RESUME'
 >
 
-const isFinal = (name: string): boolean => name.includes('model_final') && name.endsWith('.torch')
+/** Whether a file is named as the final model of a run. */
+export const isFinal = (name: string): boolean => name.includes('model_final') && name.endsWith('.torch')
 
 /** Whether a folder holds the final model of a run, which then is not trained again. */
 export function isTrainingFinished(folder: string, settings: ResumeSettings): boolean {

@@ -1,5 +1,6 @@
 import { describeWeights, initWeights } from '../checkpoint/init-weights.ts'
 import { newestCheckpoint } from '../checkpoint/names.ts'
+import { removeStrays } from '../checkpoint/retention.ts'
 import { restoreState } from '../checkpoint/training-state.ts'
 import { type Config, type Origins, originOf } from '../config/index.ts'
 import { libtorchVersion } from '../engine/index.ts'
@@ -11,6 +12,7 @@ import {
   type Log,
   type Output,
   Progress,
+  type RunFolder,
   type RunInfo,
   runInfo,
   styleFor,
@@ -23,10 +25,12 @@ import { runPhases } from '../train/trainer.ts'
 import { buildTask } from './build-task.ts'
 import { assembleHooks } from './hooks.ts'
 import { placeRank } from './place-rank.ts'
-import { prepare } from './prepare.ts'
+import { type Prepared, prepare } from './prepare.ts'
 import { describeTask, describeTrace, isDirChosen, mainLoader, reportEnd } from './report.ts'
 import { reproducible } from './reproducible.ts'
+import { tellStarter } from './restarts.ts'
 import { placeRun, type RunPlace } from './resume.ts'
+import { exists, lockRun, type RunLock } from './run-lock.ts'
 import { StopSignals } from './signals.ts'
 import { counted, unusedFiles, writeSkipped } from './skipped.ts'
 
@@ -47,6 +51,8 @@ export interface TrainingRequest {
   readonly fitMachine?: boolean
   /** Which machine of the run this is, from 0. */
   readonly nodeId?: number
+  /** How often the run is started again after a crash. */
+  readonly maxRestarts?: number
   /** Steps to record; 0: none. */
   readonly profile?: number
   readonly commandLine: readonly string[]
@@ -69,8 +75,19 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
   const signals = new StopSignals(say)
   let task: Task | undefined
   let place: RunPlace | undefined
+  let lock: RunLock | undefined
+  let cleanUp: Prepared['cleanUp'] | undefined
+  const warnings: string[] = []
+  const warn = (message: string) => warnings.push(message)
+  const enter = (folder: RunFolder, checkpoints: string) => {
+    lock = lockRun(folder.path)
+    reportLeftOvers(lock, [folder.path, checkpoints], warn)
+    tellStarter(folder.path)
+  }
   try {
-    const { fitted, config, trace } = await prepare(request, say, signals)
+    const prepared = await prepare(request, say, signals)
+    const { fitted, config, trace } = prepared
+    cleanUp = prepared.cleanUp
     task = buildTask(config)
     describeTask(task, screen)
     if (request.dryRun) {
@@ -81,7 +98,8 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
       return ExitCode.ok
     }
     const isDirSet = isDirChosen(config, originOf(origins, 'config.CHECKPOINT.DIR').kind)
-    place = placeRank(() => placeRun(config, { name, isDirSet, resume: request.resume, cwd }))
+    place = placeRank(() => placeRun(config, { name, isDirSet, resume: request.resume, cwd, enter, warn }))
+    for (const warning of warnings) new TeeLog(place.folder.log, screen).warn(warning)
     tellApp({ type: 'placed', folder: place.folder.path, checkpoint: newestOf(place) })
     if (place.isFinished) {
       say('this run is finished; to train anew: another folder, or config.CHECKPOINT.OVERWRITE_EXISTING=true')
@@ -91,7 +109,23 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
   } finally {
     signals.restore()
     task?.free()
+    await cleanUp?.()
     place?.folder.close()
+    lock?.release()
+  }
+}
+
+/** Removes and names what a killed process has left in a run's folders. */
+function reportLeftOvers(lock: RunLock, folders: string[], warn: (message: string) => void): void {
+  if (lock.takenFrom !== undefined) {
+    const { pid, host, started } = lock.takenFrom
+    warn(
+      `the run of process ${pid} on ${host}, since ${started}, has ended without a word; this one takes over`,
+    )
+  }
+  for (const folder of new Set(folders)) {
+    for (const name of removeStrays(folder, exists))
+      warn(`removed ${name}, which a killed process left unfinished`)
   }
 }
 

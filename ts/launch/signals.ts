@@ -3,7 +3,7 @@ import type { StopRequest, Task } from '../train/task.ts'
 import { Stopped } from '../train/trainer.ts'
 
 /**
- * Makes Ctrl-C, SIGTERM and a reader of the output that goes away (SIGPIPE) end a run in an orderly way: set-up at its
+ * Makes Ctrl-C, SIGTERM, SIGUSR1 and a reader of the output that goes away (SIGPIPE) end a run in an orderly way: set-up at its
  * next pause, training after the step in progress. A second Ctrl-C leaves at once.
  */
 export class StopSignals {
@@ -13,6 +13,7 @@ export class StopSignals {
   #request: StopRequest | undefined
   readonly #onInterrupt = () => this.#interrupt()
   readonly #onTerminate = () => this.#stop({ reason: 'stopped by SIGTERM', exitCode: ExitCode.terminated })
+  readonly #onNotice = () => this.#stop({ reason: 'stopped by SIGUSR1', exitCode: ExitCode.preempted })
   readonly #onPipe = () =>
     this.#stop({ reason: 'stopped: the reader of the output is gone', exitCode: ExitCode.terminated })
 
@@ -21,6 +22,7 @@ export class StopSignals {
     this.#say = say
     process.on('SIGINT', this.#onInterrupt)
     process.on('SIGTERM', this.#onTerminate)
+    process.on('SIGUSR1', this.#onNotice)
     process.on('SIGPIPE', this.#onPipe)
   }
 
@@ -47,6 +49,7 @@ export class StopSignals {
   restore(): void {
     process.off('SIGINT', this.#onInterrupt)
     process.off('SIGTERM', this.#onTerminate)
+    process.off('SIGUSR1', this.#onNotice)
     process.off('SIGPIPE', this.#onPipe)
   }
 

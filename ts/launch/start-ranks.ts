@@ -3,7 +3,8 @@ import type { Config } from '../config/index.ts'
 import { alone, joinGroup, type RankEnvironment, setWorldGroup } from '../distributed/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { endWithStarter } from './heartbeat.ts'
-import { superviseRanks } from './ranks.ts'
+import { type RanksRequest, superviseRanks } from './ranks.ts'
+import { withRestarts } from './restarts.ts'
 import { type Part, rendezvousVariables } from './world.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -12,23 +13,41 @@ type Environment = Readonly<Record<string, string | undefined>>
 const PATIENCE = 30 * 60_000
 
 /**
- * Starts this machine's ranks as processes that run the same command line, and waits for them.
+ * Starts this machine's ranks as processes that run the same command line, and waits for them; again after a crash,
+ * as often as is allowed.
  *
+ * @param restarts how often
  * @param say told what goes wrong
  */
-export async function startRanks(
+export function startRanks(
+  part: Extract<Part, { kind: 'starter' }>,
+  config: Config,
+  env: Environment,
+  restarts: number,
+  say: (message: string) => void,
+): Promise<ExitCode> {
+  const [, module = '', ...args] = process.argv
+  return withRestarts({
+    limit: restarts,
+    args,
+    say,
+    attempt: (args, onPlace) => startOnce(part, config, env, { module, args, say, onPlace }),
+  })
+}
+
+/** One life of this machine's ranks. */
+async function startOnce(
   { nodeId, count, worldSize }: Extract<Part, { kind: 'starter' }>,
   config: Config,
   env: Environment,
-  say: (message: string) => void,
+  request: Pick<RanksRequest, 'module' | 'args' | 'say' | 'onPlace'>,
 ): Promise<ExitCode> {
   const variables = await rendezvousVariables(config, env)
   // Each rank would take all cores for itself.
   const threads = Math.max(1, Math.floor(availableParallelism() / count))
-  if (env.OMP_NUM_THREADS === undefined) variables.OMP_NUM_THREADS = String(threads)
+  if (env.OMP_NUM_THREADS === undefined && count > 1) variables.OMP_NUM_THREADS = String(threads)
   if (config.DISTRIBUTED.NCCL_DEBUG) variables.NCCL_DEBUG = 'INFO'
-  const [, module = '', ...args] = process.argv
-  return superviseRanks({ module, args, count, nodeId, worldSize, variables, say, stallAfter: PATIENCE })
+  return superviseRanks({ ...request, count, nodeId, worldSize, variables, stallAfter: PATIENCE })
 }
 
 /**

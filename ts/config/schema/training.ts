@@ -22,6 +22,11 @@ export const checkpointSchema = group(
     OVERWRITE_EXISTING: flag(false, 'train anew even if the folder has a final checkpoint'),
     LATEST_CHECKPOINT_RESUME_FILE_NUM: count(1, 'resume from the n-th newest'),
     USE_SYMLINK_CHECKPOINT_FOR_RESUME: flag(false, 'resume from the link checkpoint.torch'),
+    KEEP_LAST: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(own('how many checkpoints by iteration stay, the newest ones; 0, and unless given: all')),
   },
   'checkpoints',
 )
