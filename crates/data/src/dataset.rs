@@ -83,7 +83,9 @@ impl Dataset {
         };
         let scripts = spec.scripts.and_then(script::find);
         if plan.has_scripts() && scripts.is_none() {
-            return Err(DataError::internal("TRANSFORMS: nothing runs what is written in TypeScript"));
+            return Err(DataError::internal(
+                "TRANSFORMS: nothing runs what is written in TypeScript",
+            ));
         }
         let decode = DecodeOptions {
             max_pixels: spec.max_pixels,
@@ -199,7 +201,9 @@ impl Dataset {
         if let Some(image) = self.cache.get(source, index) {
             return Ok(image);
         }
-        let raw = self.times.measure(Part::Read, || self.sources[source].load(index))?;
+        let raw = self
+            .times
+            .measure(Part::Read, || self.sources[source].load(index))?;
         let image = match raw {
             Raw::Decoded(image) => image,
             Raw::Encoded(bytes) => self.times.measure(Part::Decode, || decode(&bytes, self.decode))?,
@@ -222,7 +226,8 @@ impl Dataset {
             name: self.sources[source].name(self.original(sample)),
             reason: error.to_string(),
         };
-        self.failures.note(source, failure, self.len, self.spec.max_failed)?;
+        self.failures
+            .note(source, failure, self.len, self.spec.max_failed)?;
         if self.spec.replace_failed && position > 0 {
             // Of the samples that this rank sees earlier in the epoch, so that it depends on no other thread.
             let mut rng = Rng::at(Place {
@@ -234,7 +239,9 @@ impl Dataset {
             for _ in 0..REPLACEMENTS {
                 let earlier = order.get(rng.below(position));
                 match self.read(source, earlier) {
-                    Ok(image) if image.width * image.height <= LARGEST_REPLACEMENT => return Ok((image, true)),
+                    Ok(image) if image.width * image.height <= LARGEST_REPLACEMENT => {
+                        return Ok((image, true));
+                    }
                     _ => {}
                 }
             }
@@ -258,9 +265,11 @@ impl Dataset {
                 let label = |source: &dyn Source| Label::Id(source.label(index).unwrap_or(-1));
                 self.sources.iter().map(|source| label(source.as_ref())).collect()
             }
-            LabelType::Standard => {
-                self.labels.iter().map(|labels| labels.get(index, &self.sources)).collect()
-            }
+            LabelType::Standard => self
+                .labels
+                .iter()
+                .map(|labels| labels.get(index, &self.sources))
+                .collect(),
             LabelType::SampleIndex => vec![Label::Id(sample as i64); self.sources.len()],
             LabelType::Zero => vec![Label::Id(0); self.sources.len()],
         }
@@ -310,7 +319,9 @@ impl Dataset {
             };
             let transform = || self.plan.run(&mut item, place, scripts);
             self.times.measure(Part::Transform, transform).map_err(named)?;
-            self.times.measure(Part::Collate, || collation.add(item)).map_err(named)?;
+            self.times
+                .measure(Part::Collate, || collation.add(item))
+                .map_err(named)?;
         }
         self.times
             .measure(Part::Collate, || collation.finish(index))

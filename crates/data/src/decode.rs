@@ -190,7 +190,9 @@ fn decode_other(
 ) -> Result<Image, DecodeError> {
     use image::{DynamicImage, ImageDecoder, ImageError, ImageReader};
     let failed = |error: ImageError| match error {
-        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => DecodeError::Truncated,
+        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            DecodeError::Truncated
+        }
         ImageError::Unsupported(error) => DecodeError::Corrupt(error.to_string()),
         error => DecodeError::Corrupt(error.to_string()),
     };
@@ -205,7 +207,11 @@ fn decode_other(
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = image::Limits::default();
-    limits.max_alloc = Some((options.max_pixels as u64).saturating_mul(16).saturating_add(1 << 20));
+    limits.max_alloc = Some(
+        (options.max_pixels as u64)
+            .saturating_mul(16)
+            .saturating_add(1 << 20),
+    );
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(failed)?;
     let (width, height) = decoder.dimensions();
@@ -223,7 +229,9 @@ fn decode_other(
     // The high byte is kept, as of 16-bit PNG files.
     let cut = |values: &[u16], samples: usize, keep: usize| -> Vec<u8> {
         let pixels = values.chunks_exact(samples);
-        pixels.flat_map(|pixel| pixel[..keep].iter().map(|value| (value >> 8) as u8)).collect()
+        pixels
+            .flat_map(|pixel| pixel[..keep].iter().map(|value| (value >> 8) as u8))
+            .collect()
     };
     let data = match &picture {
         DynamicImage::ImageLuma16(image) => cut(image, 1, 1),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::image::Image;
-use crate::simd::simd;
 
 /// What every 8-bit value becomes in the tensor, one table a channel.
 pub type Tables = Vec<[f32; 256]>;
@@ -48,7 +47,7 @@ impl Pixels {
     pub fn write(&self, target: &mut [f32], channels_last: bool) {
         let elements = target.len() / self.images.len().max(1);
         for (image, target) in self.images.iter().zip(target.chunks_exact_mut(elements.max(1))) {
-            simd(|| write_image(image, &self.tables, target, channels_last));
+            write_image(image, &self.tables, target, channels_last);
             for part in &self.erased {
                 self.erase(part, image, target, channels_last);
             }
@@ -78,7 +77,6 @@ impl Pixels {
 }
 
 /// Looks up every value of an image; a gray image feeds every channel.
-#[inline(always)]
 fn write_image(image: &Image, tables: &Tables, target: &mut [f32], channels_last: bool) {
     let channels = tables.len();
     let pixels = image.width * image.height;

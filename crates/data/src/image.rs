@@ -52,16 +52,15 @@ impl Image {
         if row_bytes == 0 {
             return;
         }
+        let mut before = vec![0; row_bytes];
         for row in self.data.chunks_exact_mut(row_bytes) {
             if channels == 1 {
                 row.reverse();
                 continue;
             }
-            let width = row.len() / channels;
-            for x in 0..width / 2 {
-                for c in 0..channels {
-                    row.swap(x * channels + c, (width - 1 - x) * channels + c);
-                }
+            before.copy_from_slice(row);
+            for (to, from) in row.chunks_exact_mut(3).zip(before.chunks_exact(3).rev()) {
+                to.copy_from_slice(from);
             }
         }
     }

@@ -102,7 +102,9 @@ pub fn check(spec: &str, threads: usize) -> Result<String> {
             scope.spawn(work);
         }
     });
-    let mut seen = seen.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut seen = seen
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     seen.sort_by_key(|found| found.index);
     let mut report = Report {
         images: source.len(),
@@ -138,7 +140,10 @@ pub fn check(spec: &str, threads: usize) -> Result<String> {
                 report.mean_height += *height as f64;
                 let size = [*width, *height];
                 let area = |size: &[usize; 2]| size[0] * size[1];
-                if report.smallest.is_none_or(|smallest| area(&size) < area(&smallest)) {
+                if report
+                    .smallest
+                    .is_none_or(|smallest| area(&size) < area(&smallest))
+                {
                     report.smallest = Some(size);
                 }
                 if report.largest.is_none_or(|largest| area(&size) > area(&largest)) {
@@ -167,7 +172,9 @@ pub fn encode_png(pixels: &[u8], width: u32, height: u32) -> std::result::Result
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header().map_err(|error| error.to_string())?;
-    writer.write_image_data(pixels).map_err(|error| error.to_string())?;
+    writer
+        .write_image_data(pixels)
+        .map_err(|error| error.to_string())?;
     writer.finish().map_err(|error| error.to_string())?;
     Ok(bytes)
 }

@@ -24,7 +24,10 @@ pub enum LabelSpec {
 /// One label a sample.
 pub enum Labels {
     Source(usize),
-    Table { labels: Vec<Label>, classes: Vec<String> },
+    Table {
+        labels: Vec<Label>,
+        classes: Vec<String>,
+    },
     Zero,
 }
 
@@ -44,15 +47,19 @@ impl Labels {
                 let mut classes = Vec::new();
                 for path in paths {
                     let fail = |what: String| {
-                        DataError::data(format!("label list {what}")).fix("give a .npy file with one label an image")
+                        DataError::data(format!("label list {what}"))
+                            .fix("give a .npy file with one label an image")
                     };
                     let array = npy::read(path).map_err(fail)?;
                     let rows = array.shape.first().copied().unwrap_or(0);
                     if rows != len {
-                        return Err(fail(format!("{}: {rows} labels for {len} images", path.display())));
+                        return Err(fail(format!(
+                            "{}: {rows} labels for {len} images",
+                            path.display()
+                        )));
                     }
-                    let (column, names) = rows_of(array)
-                        .map_err(|error| fail(format!("{}: {error}", path.display())))?;
+                    let (column, names) =
+                        rows_of(array).map_err(|error| fail(format!("{}: {error}", path.display())))?;
                     columns.push(column);
                     classes = names;
                 }
@@ -96,15 +103,23 @@ fn rows_of(array: Array) -> std::result::Result<(Vec<Label>, Vec<String>), Strin
     };
     match array.values {
         Values::Ints(values) => Ok((rows(values), Vec::new())),
-        Values::Floats(values) => match values.iter().position(|value| value.fract() != 0.0 || !value.is_finite()) {
-            None => Ok((rows(values.into_iter().map(|value| value as i64).collect()), Vec::new())),
+        Values::Floats(values) => match values
+            .iter()
+            .position(|value| value.fract() != 0.0 || !value.is_finite())
+        {
+            None => Ok((
+                rows(values.into_iter().map(|value| value as i64).collect()),
+                Vec::new(),
+            )),
             Some(at) => Err(format!("label {at} is {}, no whole number", values[at])),
         },
         Values::Texts(texts) if single => {
             let mut classes = texts.clone();
             classes.sort_unstable();
             classes.dedup();
-            let ids = texts.iter().map(|text| Label::Id(classes.partition_point(|name| name < text) as i64));
+            let ids = texts
+                .iter()
+                .map(|text| Label::Id(classes.partition_point(|name| name < text) as i64));
             Ok((ids.collect(), classes))
         }
         Values::Texts(_) => Err("holds a table of texts".to_owned()),
@@ -121,9 +136,11 @@ fn rows_of(array: Array) -> std::result::Result<(Vec<Label>, Vec<String>), Strin
                 return Ok((ids.into_iter().map(Label::Id).collect(), classes));
             }
             let label = |(at, object): (usize, &Object)| {
-                from_object(object).ok_or_else(|| format!("label {at} is neither a number nor a list of numbers"))
+                from_object(object)
+                    .ok_or_else(|| format!("label {at} is neither a number nor a list of numbers"))
             };
-            let labels: std::result::Result<Vec<Label>, String> = objects.iter().enumerate().map(label).collect();
+            let labels: std::result::Result<Vec<Label>, String> =
+                objects.iter().enumerate().map(label).collect();
             Ok((labels?, Vec::new()))
         }
     }
@@ -141,7 +158,11 @@ fn from_object(object: &Object) -> Option<Label> {
                 let ids = |list: &[Object]| list.iter().map(whole).collect::<Option<Vec<i64>>>();
                 Some(Label::Pair(ids(present)?, ids(absent)?))
             }
-            items => items.iter().map(whole).collect::<Option<Vec<i64>>>().map(Label::Vector),
+            items => items
+                .iter()
+                .map(whole)
+                .collect::<Option<Vec<i64>>>()
+                .map(Label::Vector),
         },
         object => whole(object).map(Label::Id),
     }
@@ -154,7 +175,9 @@ fn joined(columns: &[Vec<Label>]) -> Result<Vec<Label>> {
         .map(|row| {
             let entries: Vec<&Label> = columns.iter().map(|column| &column[row]).collect();
             match entries[..] {
-                [Label::Vector(present), Label::Vector(absent)] => Ok(Label::Pair(present.clone(), absent.clone())),
+                [Label::Vector(present), Label::Vector(absent)] => {
+                    Ok(Label::Pair(present.clone(), absent.clone()))
+                }
                 _ => {
                     let ids: Option<Vec<i64>> = entries
                         .iter()
@@ -164,7 +187,9 @@ fn joined(columns: &[Vec<Label>]) -> Result<Vec<Label>> {
                         })
                         .collect();
                     ids.map(Label::Vector).ok_or_else(|| {
-                        DataError::data("labels: several files are joined only if all hold numbers, or two hold lists")
+                        DataError::data(
+                            "labels: several files are joined only if all hold numbers, or two hold lists",
+                        )
                     })
                 }
             }

@@ -44,15 +44,23 @@ pub fn read(path: &Path) -> Result<Array, String> {
     let named = |what: &dyn Display| format!("{}: {what}", path.display());
     let size = fs::metadata(path).map_err(|error| named(&error))?.len();
     if size > MAX_BYTES {
-        return Err(named(&format!("its {size} bytes are over the limit of {MAX_BYTES}")));
+        return Err(named(&format!(
+            "its {size} bytes are over the limit of {MAX_BYTES}"
+        )));
     }
     let bytes = fs::read(path).map_err(|error| named(&error))?;
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let extension = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
     let array = match extension.as_str() {
         "npy" => parse(&bytes),
         "pkl" | "pickle" => from_pickle(&bytes),
         "json" => npy_object::from_json(&bytes),
-        other => Err(format!("files named .{other} are not read; use .npy, .pkl or .json")),
+        other => Err(format!(
+            "files named .{other} are not read; use .npy, .pkl or .json"
+        )),
     };
     array.map_err(|error| named(&error))
 }
@@ -90,9 +98,7 @@ fn limits(bytes: &[u8]) -> pickle::Limits {
 /// # Errors
 /// The bytes are no such file; the text says why.
 pub fn parse(bytes: &[u8]) -> Result<Array, String> {
-    let rest = bytes
-        .strip_prefix(b"\x93NUMPY")
-        .ok_or("is no .npy file")?;
+    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or("is no .npy file")?;
     let (wide, rest) = match rest {
         [1, _, rest @ ..] => (false, rest),
         [2 | 3, _, rest @ ..] => (true, rest),
@@ -171,12 +177,19 @@ pub(crate) fn from_bytes(descr: &str, count: usize, data: &[u8]) -> Result<Value
         .get(..bytes)
         .ok_or_else(|| format!("truncated: {} bytes of {bytes}", data.len()))?;
     if item == 0 {
+        if count > 1 << 24 {
+            return Err(format!("holds {count} empty texts"));
+        }
         return Ok(Values::Texts(vec![String::new(); count]));
     }
     let items = data.chunks_exact(item);
     let word = |item: &[u8]| -> u64 {
         let fold = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
-        if big { item.iter().fold(0, fold) } else { item.iter().rev().fold(0, fold) }
+        if big {
+            item.iter().fold(0, fold)
+        } else {
+            item.iter().rev().fold(0, fold)
+        }
     };
     let signed = |item: &[u8]| {
         let shift = 64 - 8 * item.len() as u32;

@@ -108,7 +108,11 @@ impl Rng {
     pub fn beta(&mut self, a: f64, b: f64) -> f64 {
         let (x, y) = (self.gamma(a), self.gamma(b));
         // Both vanish for tiny parameters; the mass is then at the ends.
-        if x + y > 0.0 { x / (x + y) } else { f64::from(u8::from(self.chance(a / (a + b)))) }
+        if x + y > 0.0 {
+            x / (x + y)
+        } else {
+            f64::from(u8::from(self.chance(a / (a + b))))
+        }
     }
 
     /// True with probability `p`.

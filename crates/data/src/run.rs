@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::batch::Batch;
-use crate::error::{DataError, Result};
 use crate::dataset::Dataset;
+use crate::error::{DataError, Result};
 use crate::loader::lock;
 use crate::sampler::Order;
 use crate::times::Part;
@@ -50,7 +50,10 @@ impl State {
         }
         let being_made = self.to_make - self.to_take - self.made.len().min(self.to_make - self.to_take);
         self.to_make < self.to_take + ahead
-            && self.bytes.saturating_add((being_made + 1).saturating_mul(self.batch_bytes)) <= limit
+            && self
+                .bytes
+                .saturating_add((being_made + 1).saturating_mul(self.batch_bytes))
+                <= limit
     }
 }
 

@@ -104,7 +104,13 @@ impl Order {
 
     /// The index of the sample at a position below [`Order::len`].
     pub fn get(&self, position: usize) -> usize {
-        let Sharding { kind, len, rank, world, .. } = self.sharding;
+        let Sharding {
+            kind,
+            len,
+            rank,
+            world,
+            ..
+        } = self.sharding;
         let shuffled = |at: usize| match &self.shuffle {
             Shuffle::None => at,
             Shuffle::Table(table) => table[at] as usize,

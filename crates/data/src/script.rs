@@ -17,7 +17,11 @@ use crate::transform::Scripts;
 /// What is to be done.
 pub enum Work {
     /// Apply transform `script`; the generator's seed follows from sample, view and position alone.
-    Transform { script: usize, entry: Entry, seed: [u32; 4] },
+    Transform {
+        script: usize,
+        entry: Entry,
+        seed: [u32; 4],
+    },
     /// Give the image of a sample of source `script`.
     Load { script: usize, index: usize },
 }
@@ -153,8 +157,14 @@ impl ScriptSource {
         if options.len == 0 {
             return Err(DataError::data(format!("data source {name}: holds no image")));
         }
-        if options.labels.as_ref().is_some_and(|labels| labels.len() != options.len) {
-            return Err(DataError::data(format!("data source {name}: does not give one label an image")));
+        if options
+            .labels
+            .as_ref()
+            .is_some_and(|labels| labels.len() != options.len)
+        {
+            return Err(DataError::data(format!(
+                "data source {name}: does not give one label an image"
+            )));
         }
         let queue = find(options.queue).ok_or_else(|| DataError::internal("there is no such job queue"))?;
         Ok(ScriptSource {
@@ -188,9 +198,9 @@ impl Source for ScriptSource {
         };
         match self.queue.ask(work).map_err(DecodeError::Unreadable)? {
             Answer::File(bytes) => Ok(Raw::Encoded(bytes)),
-            Answer::Entry(Entry::Picture(image)) => {
-                Ok(Raw::Decoded(Arc::try_unwrap(image).unwrap_or_else(|shared| (*shared).clone())))
-            }
+            Answer::Entry(Entry::Picture(image)) => Ok(Raw::Decoded(
+                Arc::try_unwrap(image).unwrap_or_else(|shared| (*shared).clone()),
+            )),
             Answer::Entry(_) => Err(DecodeError::Unreadable("the source gave a tensor".to_owned())),
             Answer::Failed(why) => Err(DecodeError::Unreadable(why)),
         }

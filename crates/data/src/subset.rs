@@ -42,8 +42,10 @@ impl SubsetSpec {
     /// There are fewer samples; a balanced part lacks labels or samples of one.
     pub fn draw(&self, len: usize, limit: usize, label: impl Fn(usize) -> Option<i64>) -> Result<Vec<u32>> {
         let too_few = |of: &str, wanted: usize, count: usize| {
-            DataError::data(format!("DATA_LIMIT: {wanted} samples{of} are wanted, and there are {count}"))
-                .fix("lower DATA_LIMIT or DATA_LIMIT_SAMPLING.SKIP_NUM_SAMPLES")
+            DataError::data(format!(
+                "DATA_LIMIT: {wanted} samples{of} are wanted, and there are {count}"
+            ))
+            .fix("lower DATA_LIMIT or DATA_LIMIT_SAMPLING.SKIP_NUM_SAMPLES")
         };
         if len > u32::MAX as usize {
             return Err(too_few(" of a list of at most 4294967295", limit, len));

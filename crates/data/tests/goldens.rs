@@ -59,7 +59,13 @@ fn pixels_equal_pillow() {
                     width: size(params, "width"),
                     height: size(params, "height"),
                 };
-                image = resize(&source, region, size(params, "size"), size(params, "size"), Filter::Bilinear);
+                image = resize(
+                    &source,
+                    region,
+                    size(params, "size"),
+                    size(params, "size"),
+                    Filter::Bilinear,
+                );
             }
             "brightness" => color::adjust_brightness(&mut image, factor),
             "contrast" => color::adjust_contrast(&mut image, factor),
@@ -289,7 +295,11 @@ fn steps_happen_as_often_as_they_should() {
                 ..Place::default()
             };
             let view = through(&step, &image, place);
-            counts[0] += usize::from(view.data.chunks_exact(3).all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]));
+            counts[0] += usize::from(
+                view.data
+                    .chunks_exact(3)
+                    .all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]),
+            );
             counts[1] += usize::from(view == image);
             counts[2] += usize::from(view == mirrored);
         }

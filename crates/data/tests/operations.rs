@@ -46,7 +46,14 @@ fn apply(op: &str, params: &Value, source: &Image) -> Image {
         "invert" => photo::invert(&mut image),
         "solarize_add" => photo::solarize_add(&mut image, number as u16, 128),
         "flip_vertical" => image.flip_vertical(),
-        "rotate" => image = rotate(source, params["degrees"].as_f64().unwrap(), filter(params), fill()),
+        "rotate" => {
+            image = rotate(
+                source,
+                params["degrees"].as_f64().unwrap(),
+                filter(params),
+                fill(),
+            )
+        }
         "affine" => {
             let matrix = numbers(&params["matrix"]).try_into().unwrap();
             image = transform(source, &matrix, filter(params), fill());
@@ -96,8 +103,17 @@ fn operations_equal_the_libraries() {
         let (op, params) = (case["op"].as_str().unwrap(), &case["params"]);
         let (source, wanted) = (goldens.image(&case["in"]), goldens.image(&case["out"]));
         let found = apply(op, params, &source);
-        assert_eq!((found.width, found.height), (wanted.width, wanted.height), "{op} {params}");
-        let differences: Vec<u8> = found.data.iter().zip(&wanted.data).map(|(a, b)| a.abs_diff(*b)).collect();
+        assert_eq!(
+            (found.width, found.height),
+            (wanted.width, wanted.height),
+            "{op} {params}"
+        );
+        let differences: Vec<u8> = found
+            .data
+            .iter()
+            .zip(&wanted.data)
+            .map(|(a, b)| a.abs_diff(*b))
+            .collect();
         let most = differences.iter().copied().max().unwrap_or(0);
         let mean = differences.iter().map(|d| f64::from(*d)).sum::<f64>() / differences.len() as f64;
         let (limit, mean_limit) = bound(op);
@@ -120,7 +136,9 @@ fn parts_of_a_data_set_are_those_that_numpy_draws() {
             balanced: false,
             skip: 0,
         };
-        let drawn = subset.draw(size(row, "total"), size(row, "size"), |_| None).unwrap();
+        let drawn = subset
+            .draw(size(row, "total"), size(row, "size"), |_| None)
+            .unwrap();
         assert_eq!(serde_json::json!(drawn), row["drawn"]);
     }
 }
@@ -148,11 +166,13 @@ fn parameters_are_distributed_as_the_libraries_draw_them() {
     let goldens = goldens();
     let draws = &goldens.index["draws"];
     const COUNT: usize = 20_000;
-    let stream = |sample: usize| Rng::at(Place {
-        seed: 11,
-        sample: sample as u64,
-        ..Place::default()
-    });
+    let stream = |sample: usize| {
+        Rng::at(Place {
+            seed: 11,
+            sample: sample as u64,
+            ..Place::default()
+        })
+    };
     let check = |name: &str, mut found: Vec<f64>| {
         let mut wanted = numbers(&draws[name]);
         // The goldens are every twentieth value in order, so they vary less than draws: the bound is that of
@@ -177,7 +197,12 @@ fn parameters_are_distributed_as_the_libraries_draw_them() {
     }
     let erased: Vec<Region> = (0..COUNT)
         .map(|i| {
-            let whole = Region { left: 0, top: 0, width: 45, height: 37 };
+            let whole = Region {
+                left: 0,
+                top: 0,
+                width: 45,
+                height: 37,
+            };
             random_erasure(45, 37, (0.02, 0.33), (0.3, 3.3), &mut stream(i)).unwrap_or(whole)
         })
         .collect();
@@ -203,9 +228,21 @@ fn augmentations_change_images_within_their_bounds() {
     ];
     for step in lists {
         let outcomes: Vec<Image> = (0..300)
-            .map(|sample| through(&step, &image, Place { sample, ..Place::default() }))
+            .map(|sample| {
+                through(
+                    &step,
+                    &image,
+                    Place {
+                        sample,
+                        ..Place::default()
+                    },
+                )
+            })
             .collect();
-        assert!(outcomes.iter().all(|out| (out.width, out.height) == (24, 20)), "{step}");
+        assert!(
+            outcomes.iter().all(|out| (out.width, out.height) == (24, 20)),
+            "{step}"
+        );
         let changed = outcomes.iter().filter(|out| **out != image).count();
         assert!((120..=300).contains(&changed), "{step}: {changed}");
         let again = through(&step, &image, Place::default());

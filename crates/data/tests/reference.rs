@@ -15,18 +15,29 @@ mod support;
 use support::{json as golden, numbers, run, size};
 
 fn shape_of(tensor: &Value) -> Vec<usize> {
-    numbers(&tensor["shape"]).into_iter().map(|size| size as usize).collect()
+    numbers(&tensor["shape"])
+        .into_iter()
+        .map(|size| size as usize)
+        .collect()
 }
 
 fn entry(tensor: &Value) -> Entry {
     Entry::Floats(Floats {
         shape: shape_of(tensor),
-        values: numbers(&tensor["values"]).into_iter().map(|value| value as f32).collect(),
+        values: numbers(&tensor["values"])
+            .into_iter()
+            .map(|value| value as f32)
+            .collect(),
     })
 }
 
 fn label(value: &Value) -> Label {
-    let ids = |value: &Value| numbers(value).into_iter().map(|id| id as i64).collect::<Vec<i64>>();
+    let ids = |value: &Value| {
+        numbers(value)
+            .into_iter()
+            .map(|id| id as i64)
+            .collect::<Vec<i64>>()
+    };
     match value {
         Value::Number(number) => Label::Id(number.as_i64().unwrap()),
         Value::Object(_) => Label::Vector(ids(&value["values"])),
@@ -35,10 +46,18 @@ fn label(value: &Value) -> Label {
 }
 
 fn sample(row: &Value) -> Sample {
-    let longs = |key: &str| numbers(&row[key]).into_iter().map(|v| v as i64).collect::<Vec<i64>>();
+    let longs = |key: &str| {
+        numbers(&row[key])
+            .into_iter()
+            .map(|v| v as i64)
+            .collect::<Vec<i64>>()
+    };
     let labels = row["label"].as_array().unwrap();
     // A pair of lists of classes is one label.
-    let pair = labels.first().and_then(Value::as_array).filter(|inner| inner.len() == 2 && inner.iter().all(Value::is_array));
+    let pair = labels
+        .first()
+        .and_then(Value::as_array)
+        .filter(|inner| inner.len() == 2 && inner.iter().all(Value::is_array));
     let label = match pair {
         Some(pair) => {
             let ids = |value: &Value| numbers(value).into_iter().map(|id| id as i64).collect();
@@ -57,9 +76,24 @@ fn sample(row: &Value) -> Sample {
 fn values(batch: &Batch, name: &str) -> (Vec<f64>, Vec<usize>, &'static str) {
     let tensor = batch.tensor(name).unwrap_or_else(|| panic!("there is no {name}"));
     let values = match tensor.dtype {
-        DType::Float32 => tensor.buffer.as_slice::<f32>().iter().map(|v| f64::from(*v)).collect(),
-        DType::Int64 => tensor.buffer.as_slice::<i64>().iter().map(|v| *v as f64).collect(),
-        DType::Bool => tensor.buffer.as_slice::<u8>().iter().map(|v| f64::from(*v)).collect(),
+        DType::Float32 => tensor
+            .buffer
+            .as_slice::<f32>()
+            .iter()
+            .map(|v| f64::from(*v))
+            .collect(),
+        DType::Int64 => tensor
+            .buffer
+            .as_slice::<i64>()
+            .iter()
+            .map(|v| *v as f64)
+            .collect(),
+        DType::Bool => tensor
+            .buffer
+            .as_slice::<u8>()
+            .iter()
+            .map(|v| f64::from(*v))
+            .collect(),
     };
     (values, tensor.shape.clone(), tensor.dtype.name())
 }
@@ -128,7 +162,10 @@ fn collators_give_what_the_reference_gives() {
 #[test]
 fn collators_say_what_they_cannot_take() {
     let one = |shape: Vec<usize>, labels: Vec<Label>| Sample {
-        data: vec![Entry::Floats(Floats { values: vec![0.0; shape.iter().product()], shape })],
+        data: vec![Entry::Floats(Floats {
+            values: vec![0.0; shape.iter().product()],
+            shape,
+        })],
         label: labels,
         data_valid: vec![1],
         data_idx: vec![0],
@@ -154,21 +191,81 @@ fn collators_say_what_they_cannot_take() {
     let image = || one(vec![3, 2, 2], id.clone());
     let cases = [
         (add("nope", json!({}), 1, vec![]), "there is no collator"),
-        (add("moco_collator", json!({}), 1, vec![image()]), "takes two copies"),
-        (add("patch_and_image_collator", json!({}), 1, vec![image()]), "takes an image and its patches"),
-        (add("multicrop_mixup_collator", json!({}), 3, vec![]), "mixes pairs"),
-        (add("cutmixup_collator", json!({}), 1, vec![image()]), "mixes pairs"),
-        (add("cutmixup_collator", json!({ "num_classes": 2 }), 2, vec![image(), image()]), "label 3 is not in 0..2"),
-        (add("cutmixup_collator", json!({ "alpha": 2 }), 2, vec![]), "unknown parameter"),
-        (add("targets_one_hot_default_collator", json!({ "num_classes": 4 }), 1, vec![image()]), "must be a pair"),
         (
-            add("targets_one_hot_default_collator", json!({ "num_classes": 4 }), 1, vec![one(vec![3, 2, 2], vec![Label::Pair(vec![4], vec![])])]),
+            add("moco_collator", json!({}), 1, vec![image()]),
+            "takes two copies",
+        ),
+        (
+            add("patch_and_image_collator", json!({}), 1, vec![image()]),
+            "takes an image and its patches",
+        ),
+        (
+            add("multicrop_mixup_collator", json!({}), 3, vec![]),
+            "mixes pairs",
+        ),
+        (
+            add("cutmixup_collator", json!({}), 1, vec![image()]),
+            "mixes pairs",
+        ),
+        (
+            add(
+                "cutmixup_collator",
+                json!({ "num_classes": 2 }),
+                2,
+                vec![image(), image()],
+            ),
+            "label 3 is not in 0..2",
+        ),
+        (
+            add("cutmixup_collator", json!({ "alpha": 2 }), 2, vec![]),
+            "unknown parameter",
+        ),
+        (
+            add(
+                "targets_one_hot_default_collator",
+                json!({ "num_classes": 4 }),
+                1,
+                vec![image()],
+            ),
+            "must be a pair",
+        ),
+        (
+            add(
+                "targets_one_hot_default_collator",
+                json!({ "num_classes": 4 }),
+                1,
+                vec![one(vec![3, 2, 2], vec![Label::Pair(vec![4], vec![])])],
+            ),
             "label 4 is not in 0..4",
         ),
-        (add("default_collate", json!({}), 2, vec![image(), one(vec![3, 2, 3], id.clone())]), "is 3x2"),
-        (add("default_collate", json!({}), 2, vec![image(), one(vec![3, 2, 2], vec![])]), "numbers of labels"),
         (
-            add("default_collate", json!({}), 2, vec![one(vec![1], vec![Label::Vector(vec![1, 2])]), one(vec![1], vec![Label::Vector(vec![1])])]),
+            add(
+                "default_collate",
+                json!({}),
+                2,
+                vec![image(), one(vec![3, 2, 3], id.clone())],
+            ),
+            "is 3x2",
+        ),
+        (
+            add(
+                "default_collate",
+                json!({}),
+                2,
+                vec![image(), one(vec![3, 2, 2], vec![])],
+            ),
+            "numbers of labels",
+        ),
+        (
+            add(
+                "default_collate",
+                json!({}),
+                2,
+                vec![
+                    one(vec![1], vec![Label::Vector(vec![1, 2])]),
+                    one(vec![1], vec![Label::Vector(vec![1])]),
+                ],
+            ),
             "different lengths",
         ),
     ];
@@ -179,13 +276,21 @@ fn collators_say_what_they_cannot_take() {
 
 #[test]
 fn mixtures_keep_the_mass_of_images_and_targets() {
-    for (mode, method) in [("batch", None), ("elem", None), ("pair", Some("simclr")), ("batch", Some("moco"))] {
+    for (mode, method) in [
+        ("batch", None),
+        ("elem", None),
+        ("pair", Some("simclr")),
+        ("batch", Some("moco")),
+    ] {
         let params = json!({ "num_classes": 5, "mode": mode, "ssl_method": method, "label_smoothing": 0.1 });
         let collator = Collator::new("cutmixup_collator", params.as_object().unwrap()).unwrap();
         for seed in 0..20 {
             let mut collation = collator.begin(4, seed % 2 == 1, Rng::with_seed(seed)).unwrap();
             for at in 0..4usize {
-                let image = Floats { shape: vec![3, 6, 8], values: vec![at as f32; 144] };
+                let image = Floats {
+                    shape: vec![3, 6, 8],
+                    values: vec![at as f32; 144],
+                };
                 collation
                     .add(Sample {
                         data: vec![Entry::Floats(image); 2],
@@ -196,7 +301,13 @@ fn mixtures_keep_the_mass_of_images_and_targets() {
                     .unwrap();
             }
             let batch = collation.finish(0).unwrap();
-            let (name, soft) = if method == Some("simclr") { ("data.0", "label.0") } else if method == Some("moco") { ("data_momentum.0", "label_momentum.0") } else { ("data.1", "label.1") };
+            let (name, soft) = if method == Some("simclr") {
+                ("data.0", "label.0")
+            } else if method == Some("moco") {
+                ("data_momentum.0", "label_momentum.0")
+            } else {
+                ("data.1", "label.1")
+            };
             let (images, ..) = values(&batch, name);
             let (targets, shape, dtype) = values(&batch, soft);
             assert_eq!((shape[1], dtype), (5, "float32"));
@@ -207,7 +318,10 @@ fn mixtures_keep_the_mass_of_images_and_targets() {
                 let (own, other) = (at % 4, 3 - at % 4);
                 let share = (target[own] - 0.02) / 0.9;
                 let wanted = share * own as f64 + (1.0 - share) * other as f64;
-                assert!((mean - wanted).abs() < 1e-4, "{mode} {method:?} {seed}: {mean} {wanted}");
+                assert!(
+                    (mean - wanted).abs() < 1e-4,
+                    "{mode} {method:?} {seed}: {mean} {wanted}"
+                );
             }
         }
     }
@@ -226,10 +340,15 @@ fn patches_lie_where_the_reference_cuts_them() {
         };
         let table = |axis: usize| -> Vec<usize> {
             let rows = case["jitter"][axis].as_array().unwrap();
-            rows.iter().flat_map(numbers).map(|value| value as usize).collect()
+            rows.iter()
+                .flat_map(numbers)
+                .map(|value| value as usize)
+                .collect()
         };
         let shape = numbers(&case["image_chw"]);
-        let (places, side) = grid.places(shape[2] as usize, shape[1] as usize, &[table(0), table(1)]).unwrap();
+        let (places, side) = grid
+            .places(shape[2] as usize, shape[1] as usize, &[table(0), table(1)])
+            .unwrap();
         assert_eq!(json!(places), case["top_left"]);
         assert_eq!(json!([3, side, side]), case["patch_shapes"][0]);
         seen += 1;
@@ -259,7 +378,10 @@ fn samples_grow_as_the_reference_grows_them() {
         let image = Arc::new(picture(size[0] as usize, size[1] as usize));
         let mut sample = Sample {
             data: vec![Entry::Picture(image); sources],
-            label: numbers(&case["in"]["label"]).into_iter().map(|id| Label::Id(id as i64)).collect(),
+            label: numbers(&case["in"]["label"])
+                .into_iter()
+                .map(|id| Label::Id(id as i64))
+                .collect(),
             data_valid: vec![1; sources],
             data_idx: vec![7; sources],
         };
@@ -298,7 +420,9 @@ fn a_jigsaw_sample_is_patches_in_the_order_of_its_label() {
     bytes.extend((header.len() as u16).to_le_bytes());
     bytes.extend(header.as_bytes());
     let rows = [[1i64, 2, 3, 4], [4, 3, 2, 1], [2, 1, 4, 3]];
-    rows.iter().flatten().for_each(|value| bytes.extend(value.to_le_bytes()));
+    rows.iter()
+        .flatten()
+        .for_each(|value| bytes.extend(value.to_le_bytes()));
     std::fs::write(&file, &bytes).unwrap();
     let list = [
         json!({ "name": "ImgPilToRawTensor" }),
@@ -315,11 +439,22 @@ fn a_jigsaw_sample_is_patches_in_the_order_of_its_label() {
     }
     let mut seen = [0; 3];
     for sample in 0..60 {
-        let made = run(&list, &image, Place { sample, ..Place::default() }).unwrap();
+        let made = run(
+            &list,
+            &image,
+            Place {
+                sample,
+                ..Place::default()
+            },
+        )
+        .unwrap();
         let Label::Id(row) = made.label[0] else { panic!() };
         let (values, shape) = support::tensor(&made.data[0]);
         assert_eq!(shape, [4, 3, 3, 3]);
-        let firsts: Vec<i64> = values.chunks_exact(27).map(|patch| patch[0] as i64 / 10 + 1).collect();
+        let firsts: Vec<i64> = values
+            .chunks_exact(27)
+            .map(|patch| patch[0] as i64 / 10 + 1)
+            .collect();
         assert_eq!(firsts, rows[row as usize]);
         seen[row as usize] += 1;
     }
@@ -333,8 +468,18 @@ fn rotations_decide_the_label_and_come_equally_often() {
     let list = [json!({ "name": "ImgRotatePil" }), json!({ "name": "ToTensor" })];
     let mut seen = [0; 4];
     for sample in 0..400 {
-        let made = run(&list, &image, Place { sample, ..Place::default() }).unwrap();
-        let [Label::Id(turn)] = made.label[..] else { panic!() };
+        let made = run(
+            &list,
+            &image,
+            Place {
+                sample,
+                ..Place::default()
+            },
+        )
+        .unwrap();
+        let [Label::Id(turn)] = made.label[..] else {
+            panic!()
+        };
         seen[turn as usize] += 1;
     }
     assert!(seen.iter().all(|count| (70..130).contains(count)), "{seen:?}");

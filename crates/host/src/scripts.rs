@@ -88,7 +88,9 @@ pub fn take_script_job(queue: f64, milliseconds: u32) -> Option<ScriptJob> {
                 Entry::Picture(image) => ScriptJob {
                     shape: longs(&[image.height, image.width, image.channels]),
                     pixels: Some(
-                        Arc::try_unwrap(image).map_or_else(|shared| shared.data.clone(), |own| own.data).into(),
+                        Arc::try_unwrap(image)
+                            .map_or_else(|shared| shared.data.clone(), |own| own.data)
+                            .into(),
                     ),
                     ..job
                 },
@@ -116,7 +118,12 @@ pub fn answer_script_job(queue: f64, id: f64, answer: ScriptAnswer) {
 }
 
 fn checked(answer: ScriptAnswer) -> std::result::Result<Answer, String> {
-    let shape: Vec<usize> = answer.shape.unwrap_or_default().iter().map(|size| *size as usize).collect();
+    let shape: Vec<usize> = answer
+        .shape
+        .unwrap_or_default()
+        .iter()
+        .map(|size| *size as usize)
+        .collect();
     let elements = shape
         .iter()
         .try_fold(1usize, |product, size| product.checked_mul(*size))
@@ -137,7 +144,9 @@ fn checked(answer: ScriptAnswer) -> std::result::Result<Answer, String> {
     if let Some(pixels) = answer.pixels {
         fits(pixels.len())?;
         let [height, width, channels @ (1 | 3)] = shape[..] else {
-            return Err(format!("an image has the shape [height, width, 1 or 3], not {shape:?}"));
+            return Err(format!(
+                "an image has the shape [height, width, 1 or 3], not {shape:?}"
+            ));
         };
         return Ok(Answer::Entry(Entry::Picture(Arc::new(Image {
             width,

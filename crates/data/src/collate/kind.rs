@@ -58,8 +58,10 @@ impl Collator {
             "targets_one_hot_default_collator" => {
                 let classes = params.get("num_classes").and_then(Value::as_u64).unwrap_or(0);
                 if classes == 0 || classes > 1 << 20 {
-                    return Err(DataError::usage(format!("{name}: num_classes is not given or not above 0"))
-                        .fix("set COLLATE_FUNCTION_PARAMS: {num_classes: …}"));
+                    return Err(
+                        DataError::usage(format!("{name}: num_classes is not given or not above 0"))
+                            .fix("set COLLATE_FUNCTION_PARAMS: {num_classes: …}"),
+                    );
                 }
                 Kind::OneHot(classes as usize)
             }
@@ -91,7 +93,9 @@ impl Kind {
     pub fn check(&self, entries: usize) -> std::result::Result<(), String> {
         let wrong = match self.layout() {
             Kind::Moco if entries < 2 => Some("moco_collator takes two copies of an image"),
-            Kind::PatchAndImage if entries < 2 => Some("patch_and_image_collator takes an image and its patches"),
+            Kind::PatchAndImage if entries < 2 => {
+                Some("patch_and_image_collator takes an image and its patches")
+            }
             Kind::OneHot(_) if entries != 1 => Some("targets_one_hot_default_collator takes one image"),
             _ => None,
         };

@@ -9,7 +9,10 @@ use crate::entry::Label;
 pub(super) fn append(kind: &Kind, rest: &[Rest], tensors: &mut Vec<Tensor>) -> Result<(), String> {
     let entries = rest.first().map_or(0, |first| first.data_valid.len());
     let labels = rest.first().map_or(0, |first| first.label.len());
-    if rest.iter().any(|item| item.label.len() != labels || item.data_valid.len() != entries) {
+    if rest
+        .iter()
+        .any(|item| item.label.len() != labels || item.data_valid.len() != entries)
+    {
         return Err("samples of one batch have different numbers of labels".to_owned());
     }
     let valid = |n: usize| rest.iter().map(move |item| item.data_valid[n]);
@@ -17,7 +20,11 @@ pub(super) fn append(kind: &Kind, rest: &[Rest], tensors: &mut Vec<Tensor>) -> R
     let label = |n: usize| rest.iter().map(move |item| &item.label[n]);
     match kind {
         Kind::Siamese | Kind::PatchAndImage => {
-            let kept = if matches!(kind, Kind::Siamese) { labels } else { labels.min(1) };
+            let kept = if matches!(kind, Kind::Siamese) {
+                labels
+            } else {
+                labels.min(1)
+            };
             for n in 0..kept {
                 tensors.push(stacked(format!("label.{n}"), label(n), true)?);
             }
@@ -27,12 +34,18 @@ pub(super) fn append(kind: &Kind, rest: &[Rest], tensors: &mut Vec<Tensor>) -> R
         Kind::Moco => {
             let columns = |name: &str, count: usize, value: &dyn Fn(usize, usize) -> i64| {
                 let values = (0..rest.len()).flat_map(|b| (0..count).map(move |n| value(b, n)));
-                let shape = if count == 1 { vec![rest.len()] } else { vec![rest.len(), count] };
+                let shape = if count == 1 {
+                    vec![rest.len()]
+                } else {
+                    vec![rest.len(), count]
+                };
                 longs(format!("{name}.0"), shape, values)
             };
             if labels > 0 {
-                let ids: Result<Vec<Vec<i64>>, String> =
-                    rest.iter().map(|item| item.label.iter().map(id).collect()).collect();
+                let ids: Result<Vec<Vec<i64>>, String> = rest
+                    .iter()
+                    .map(|item| item.label.iter().map(id).collect())
+                    .collect();
                 let ids = ids?;
                 tensors.push(columns("label", labels, &|b, n| ids[b][n]));
             }
@@ -45,13 +58,25 @@ pub(super) fn append(kind: &Kind, rest: &[Rest], tensors: &mut Vec<Tensor>) -> R
             joined(tensors, "data_valid", (0..entries).map(|n| valid(n).collect()));
         }
         Kind::Simclr | Kind::Multicrop | Kind::MulticropMixup => {
-            let step = if matches!(kind, Kind::MulticropMixup) { 2 } else { 1 };
+            let step = if matches!(kind, Kind::MulticropMixup) {
+                2
+            } else {
+                1
+            };
             if labels > 0 {
                 let all = (0..labels).flat_map(|n| label(n).step_by(step));
                 tensors.push(stacked("label.0".to_owned(), all, false)?);
             }
-            joined(tensors, "data_idx", (0..entries).map(|n| index(n).step_by(step).collect()));
-            joined(tensors, "data_valid", (0..entries).map(|n| valid(n).step_by(step).collect()));
+            joined(
+                tensors,
+                "data_idx",
+                (0..entries).map(|n| index(n).step_by(step).collect()),
+            );
+            joined(
+                tensors,
+                "data_valid",
+                (0..entries).map(|n| valid(n).step_by(step).collect()),
+            );
         }
         Kind::Default | Kind::OneHot(_) => {
             for n in 0..labels {
@@ -82,7 +107,9 @@ fn longs(name: String, shape: Vec<usize>, values: impl Iterator<Item = i64>) -> 
 fn bools(name: &str, values: impl ExactSizeIterator<Item = bool>) -> Tensor {
     let mut tensor = Tensor::new(name.to_owned(), DType::Bool, vec![values.len()]);
     let target = tensor.buffer.as_mut_slice::<u8>().iter_mut();
-    target.zip(values).for_each(|(target, value)| *target = u8::from(value));
+    target
+        .zip(values)
+        .for_each(|(target, value)| *target = u8::from(value));
     tensor
 }
 
@@ -110,7 +137,9 @@ fn stacked<'a>(
     let width = match labels.clone().next() {
         Some(Label::Vector(values)) if !(flat && values.len() == 1) => Some(values.len()),
         Some(Label::Pair(..)) => {
-            return Err("labels of present and absent classes need targets_one_hot_default_collator".to_owned());
+            return Err(
+                "labels of present and absent classes need targets_one_hot_default_collator".to_owned(),
+            );
         }
         _ => None,
     };
@@ -128,8 +157,12 @@ fn stacked<'a>(
     Ok(longs(name, vec![count, width], all.into_iter()))
 }
 
-/// One value a class: −1 unknown, 0 absent, 1 present (which wins).
-fn targets<'a>(name: String, labels: impl Iterator<Item = &'a Label>, classes: usize) -> Result<Tensor, String> {
+/// One value a class: −1 unknown, 1 present, 0 absent (which wins).
+fn targets<'a>(
+    name: String,
+    labels: impl Iterator<Item = &'a Label>,
+    classes: usize,
+) -> Result<Tensor, String> {
     let mut all = Vec::new();
     let mut count = 0;
     for label in labels {
@@ -138,7 +171,7 @@ fn targets<'a>(name: String, labels: impl Iterator<Item = &'a Label>, classes: u
             _ => return Err("a label must be a pair: the classes present, the classes absent".to_owned()),
         };
         let mut vector = vec![-1; classes];
-        for (ids, value) in [(absent, 0), (present, 1)] {
+        for (ids, value) in [(present, 1), (absent, 0)] {
             for id in ids {
                 let at = usize::try_from(*id).ok().filter(|at| *at < classes);
                 vector[at.ok_or_else(|| format!("label {id} is not in 0..{classes}"))?] = value;
@@ -147,6 +180,10 @@ fn targets<'a>(name: String, labels: impl Iterator<Item = &'a Label>, classes: u
         all.extend(vector);
         count += 1;
     }
-    let shape = if classes == 1 { vec![count] } else { vec![count, classes] };
+    let shape = if classes == 1 {
+        vec![count]
+    } else {
+        vec![count, classes]
+    };
     Ok(longs(name, shape, all.into_iter()))
 }

@@ -51,8 +51,10 @@ impl MixSettings {
             "ssl_method",
         ];
         if let Some(key) = params.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(DataError::usage(format!("cutmixup_collator: unknown parameter {key:?}"))
-                .fix(format!("parameters: {}", KEYS.join(", "))));
+            return Err(
+                DataError::usage(format!("cutmixup_collator: unknown parameter {key:?}"))
+                    .fix(format!("parameters: {}", KEYS.join(", "))),
+            );
         }
         let given = |key: &str| params.get(key).filter(|value| !value.is_null());
         let number = |key: &str, default: f64, most: f64| match given(key) {
@@ -64,7 +66,12 @@ impl MixSettings {
         };
         let minmax = match given("cutmix_minmax").map(Value::as_array) {
             None => None,
-            Some(Some(list)) => match list.iter().map(Value::as_f64).collect::<Option<Vec<f64>>>().as_deref() {
+            Some(Some(list)) => match list
+                .iter()
+                .map(Value::as_f64)
+                .collect::<Option<Vec<f64>>>()
+                .as_deref()
+            {
                 Some([low, high]) if 0.0 <= *low && low <= high && *high <= 1.0 => Some((*low, *high)),
                 _ => return Err(wrong("cutmix_minmax", "two rising numbers in 0..1")),
             },
@@ -81,11 +88,19 @@ impl MixSettings {
             Some(name @ ("simclr" | "moco")) => Some(name.to_owned()),
             _ => return Err(wrong("ssl_method", "simclr or moco")),
         };
-        let correct = given("correct_lam").map(|value| value.as_bool().ok_or_else(|| wrong("correct_lam", "true or false")));
+        let correct = given("correct_lam").map(|value| {
+            value
+                .as_bool()
+                .ok_or_else(|| wrong("correct_lam", "true or false"))
+        });
         let num_classes = number("num_classes", 1000.0, f64::from(1 << 20))?;
         let settings = MixSettings {
             mixup_alpha: number("mixup_alpha", 1.0, 1e6)?,
-            cutmix_alpha: if minmax.is_some() { 1.0 } else { number("cutmix_alpha", 1.0, 1e6)? },
+            cutmix_alpha: if minmax.is_some() {
+                1.0
+            } else {
+                number("cutmix_alpha", 1.0, 1e6)?
+            },
             cutmix_minmax: minmax,
             prob: number("prob", 1.0, 1.0)?,
             switch_prob: number("switch_prob", 0.5, 1.0)?,
@@ -161,7 +176,10 @@ pub(super) fn mix(
     let ids: std::result::Result<Vec<usize>, String> = rest
         .iter()
         .map(|item| {
-            let label = id(item.label.first().ok_or("cutmixup_collator takes labelled images")?)?;
+            let label = id(item
+                .label
+                .first()
+                .ok_or("cutmixup_collator takes labelled images")?)?;
             usize::try_from(label)
                 .ok()
                 .filter(|id| *id < classes)
@@ -176,7 +194,10 @@ pub(super) fn mix(
         };
         let stride = if tensor.channels_last { channels } else { 1 };
         let elements = channels * height * width;
-        let copies = tensor.buffer.as_mut_slice::<f32>().chunks_exact_mut((elements * count).max(1));
+        let copies = tensor
+            .buffer
+            .as_mut_slice::<f32>()
+            .chunks_exact_mut((elements * count).max(1));
         let mut soft = Vec::new();
         for copy in copies {
             let mut drawn = Vec::with_capacity(count);
@@ -204,7 +225,9 @@ pub(super) fn mix(
             for (i, (share, _)) in drawn.iter().enumerate() {
                 let value = |class: usize, k: usize| if class == k { on } else { off };
                 let (own, other) = (ids[i], ids[count - 1 - i]);
-                soft.extend((0..classes).map(|k| (share * value(own, k) + (1.0 - share) * value(other, k)) as f32));
+                soft.extend(
+                    (0..classes).map(|k| (share * value(own, k) + (1.0 - share) * value(other, k)) as f32),
+                );
             }
         }
         targets.push((tensor.name.replacen("data", "label", 1), soft));

@@ -120,9 +120,13 @@ impl Collation<'_> {
     }
 
     fn place(&mut self, target: &Target, entry: &Entry, position: usize) -> Result<(), String> {
-        let shape = entry.shape().ok_or("an image was not made a tensor: add ToTensor")?;
+        let shape = entry
+            .shape()
+            .ok_or("an image was not made a tensor: add ToTensor")?;
         let full = match self.collator.kind {
-            Kind::Siamese if shape.len() < 2 => return Err("siamese_collator takes stacks of images".to_owned()),
+            Kind::Siamese if shape.len() < 2 => {
+                return Err("siamese_collator takes stacks of images".to_owned());
+            }
             Kind::Siamese => [&[target.blocks * shape[0]], &shape[1..]].concat(),
             _ => [&[target.blocks], &shape[..]].concat(),
         };

@@ -201,6 +201,9 @@ impl Tar {
             }
             at = end.next_multiple_of(512);
         }
+        if at > size {
+            return Err(fail("truncated".to_owned()));
+        }
         for key in order {
             match samples.remove(&key) {
                 Some((Some(member), label)) => {

@@ -163,9 +163,14 @@ fn read_normalize(params: &mut Params<'_>, channels: usize) -> Result<Action> {
             .numbers(key)?
             .ok_or_else(|| params.error(format!("{key} is missing")))?;
         if values.len() != channels && values.len() != 1 {
-            return Err(params.error(format!("{key} has {} values for {channels} channels", values.len())));
+            return Err(params.error(format!(
+                "{key} has {} values for {channels} channels",
+                values.len()
+            )));
         }
-        Ok((0..channels).map(|c| values[c.min(values.len() - 1)] as f32).collect())
+        Ok((0..channels)
+            .map(|c| values[c.min(values.len() - 1)] as f32)
+            .collect())
     };
     let (mean, std) = (numbers("mean")?, numbers("std")?);
     if std.contains(&0.0) {
@@ -177,7 +182,9 @@ fn read_normalize(params: &mut Params<'_>, channels: usize) -> Result<Action> {
 fn read_erasing(params: &mut Params<'_>, channels: usize) -> Result<Erasing> {
     let value = match params.text("value") {
         Ok(Some("random")) => Erasure::Noise,
-        Ok(Some(other)) => return Err(params.error(format!("value must be \"random\" or numbers, not {other:?}"))),
+        Ok(Some(other)) => {
+            return Err(params.error(format!("value must be \"random\" or numbers, not {other:?}")));
+        }
         Ok(None) => Erasure::Values(vec![0.0]),
         Err(_) => {
             let values = match params.numbers("value") {
@@ -185,7 +192,10 @@ fn read_erasing(params: &mut Params<'_>, channels: usize) -> Result<Erasing> {
                 Err(_) => vec![params.number("value", 0.0)?],
             };
             if values.len() != channels && values.len() != 1 {
-                return Err(params.error(format!("value has {} numbers for {channels} channels", values.len())));
+                return Err(params.error(format!(
+                    "value has {} numbers for {channels} channels",
+                    values.len()
+                )));
             }
             Erasure::Values(values.into_iter().map(|value| value as f32).collect())
         }
@@ -205,7 +215,11 @@ fn read_grid(params: &mut Params<'_>, with_jitter: bool) -> Result<Grid> {
     if side * side != count {
         return Err(params.error(format!("num_patches must be a square, not {count}")));
     }
-    let jitter = if with_jitter { params.count("patch_jitter", 21)? } else { 21 };
+    let jitter = if with_jitter {
+        params.count("patch_jitter", 21)?
+    } else {
+        21
+    };
     Ok(Grid { side, jitter })
 }
 
@@ -220,7 +234,9 @@ fn read_permutations(params: &mut Params<'_>) -> Result<Vec<Vec<usize>>> {
     }
     let (shape, values) = npy::integers(Path::new(path)).map_err(|error| params.error(error))?;
     let [_, length] = shape[..] else {
-        return Err(params.error(format!("{path}: shape {shape:?} is not that of a table of permutations")));
+        return Err(params.error(format!(
+            "{path}: shape {shape:?} is not that of a table of permutations"
+        )));
     };
     let base = values.iter().copied().min().unwrap_or(0).clamp(0, 1);
     let rows: Vec<Vec<usize>> = values
@@ -229,7 +245,9 @@ fn read_permutations(params: &mut Params<'_>) -> Result<Vec<Vec<usize>>> {
         .collect();
     for (at, row) in rows.iter().enumerate() {
         let mut seen = vec![false; length];
-        let whole = row.iter().all(|value| *value < length && !std::mem::replace(&mut seen[*value], true));
+        let whole = row
+            .iter()
+            .all(|value| *value < length && !std::mem::replace(&mut seen[*value], true));
         if !whole {
             return Err(params.error(format!("{path}: row {at} is no permutation of {length} patches")));
         }
@@ -263,10 +281,14 @@ fn read_multi_crop(params: &mut Params<'_>) -> Result<Vec<ResizedCrop>> {
             .filter(|(low, high)| *low > 0.0 && low <= high)
             .ok_or_else(|| params.error("crop_scales must be pairs of positive numbers in rising order"))?;
         if count.fract() != 0.0 || !(1.0..=512.0).contains(count) {
-            return Err(params.error(format!("num_crops must be whole numbers from 1 to 512, not {count}")));
+            return Err(params.error(format!(
+                "num_crops must be whole numbers from 1 to 512, not {count}"
+            )));
         }
         if size.fract() != 0.0 || !(1.0..=16_384.0).contains(size) {
-            return Err(params.error(format!("size_crops must be whole numbers from 1 to 16384, not {size}")));
+            return Err(params.error(format!(
+                "size_crops must be whole numbers from 1 to 16384, not {size}"
+            )));
         }
         crops.extend((0..*count as usize).map(|_| ResizedCrop::square(*size as usize, scale)));
     }

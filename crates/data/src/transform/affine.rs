@@ -130,19 +130,17 @@ fn nearest(image: &Image, matrix: &Matrix, out: &mut Image) {
     }
     let fixed = |value: f64| (value * 65536.0 + 0.5).floor() as i64;
     let [a, b, c, d, e, f] = *matrix;
-    let (mut column, mut row) = (
-        fixed(c + a * 0.5 + b * 0.5),
-        fixed(f + d * 0.5 + e * 0.5),
-    );
+    let (mut column, mut row) = (fixed(c + a * 0.5 + b * 0.5), fixed(f + d * 0.5 + e * 0.5));
     for y in 0..h {
         let (mut sx, mut sy) = (column, row);
         for x in 0..w {
             copy(x, y, sx >> 16, sy >> 16);
-            sx += fixed(a);
-            sy += fixed(d);
+            // A map without bounds (a shear by 90°) leaves the image; it must not end the program.
+            sx = sx.wrapping_add(fixed(a));
+            sy = sy.wrapping_add(fixed(d));
         }
-        column += fixed(b);
-        row += fixed(e);
+        column = column.wrapping_add(fixed(b));
+        row = row.wrapping_add(fixed(e));
     }
 }
 

@@ -176,7 +176,11 @@ pub fn apply(op: Op, m: f64, image: &mut Arc<Image>, rng: &mut Rng) {
     match op {
         Op::Rotate | Op::ShearX | Op::ShearY | Op::TranslateXRel | Op::TranslateYRel => {
             let sign = if rng.chance(0.5) { -1.0 } else { 1.0 };
-            let filter = if rng.chance(0.5) { Filter::Bicubic } else { Filter::Bilinear };
+            let filter = if rng.chance(0.5) {
+                Filter::Bicubic
+            } else {
+                Filter::Bilinear
+            };
             *image = Arc::new(move_pixels(op, sign * level, filter, image));
         }
         _ => {

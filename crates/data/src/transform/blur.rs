@@ -1,5 +1,5 @@
 use crate::image::Image;
-use crate::simd::simd;
+use crate::simd::{Kernel, simd};
 
 /// Three box blurs an axis approximate a Gaussian (Gwosdek et al. 2011, "Theoretical foundations of Gaussian
 /// convolution by extended box filtering").
@@ -35,15 +35,66 @@ pub fn gaussian_blur(image: &mut Image, sigma: f64) {
     let (width, height, channels) = (image.width, image.height, image.channels);
     let mut target = vec![0u8; image.data.len()];
     // Columns are blurred many at a time, so rows are turned into columns and back.
-    simd(|| transpose(&image.data, &mut target, width, height, channels));
+    turn(&image.data, &mut target, (width, height), channels);
     for _ in 0..PASSES {
-        simd(|| lines(&target, &mut image.data, width, height * channels, &kernel));
+        pass(&target, &mut image.data, (width, height * channels), &kernel);
         std::mem::swap(&mut image.data, &mut target);
     }
-    simd(|| transpose(&target, &mut image.data, height, width, channels));
+    turn(&target, &mut image.data, (height, width), channels);
     for _ in 0..PASSES {
-        simd(|| lines(&image.data, &mut target, height, width * channels, &kernel));
+        pass(&image.data, &mut target, (height, width * channels), &kernel);
         std::mem::swap(&mut image.data, &mut target);
+    }
+}
+
+fn turn(from: &[u8], to: &mut [u8], size: (usize, usize), channels: usize) {
+    simd(Turn {
+        from,
+        to,
+        size,
+        channels,
+    });
+}
+
+fn pass(from: &[u8], to: &mut [u8], shape: (usize, usize), kernel: &Box24) {
+    simd(Pass {
+        from,
+        to,
+        shape,
+        kernel,
+    });
+}
+
+struct Turn<'a> {
+    from: &'a [u8],
+    to: &'a mut [u8],
+    size: (usize, usize),
+    channels: usize,
+}
+
+impl Kernel for Turn<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        transpose(self.from, self.to, self.size.0, self.size.1, self.channels);
+    }
+}
+
+struct Pass<'a> {
+    from: &'a [u8],
+    to: &'a mut [u8],
+    /// Positions, and lanes of each.
+    shape: (usize, usize),
+    kernel: &'a Box24,
+}
+
+impl Kernel for Pass<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        lines(self.from, self.to, self.shape.0, self.shape.1, self.kernel);
     }
 }
 
@@ -74,26 +125,61 @@ fn transpose_pixels<const C: usize>(from: &[u8], to: &mut [u8], width: usize, he
     }
 }
 
+/// Lanes whose sums stay in registers.
+const LANES: usize = 32;
+
 /// One box blur over `count` positions, each of which holds `lanes` values that do not mix.
 #[inline(always)]
 fn lines(from: &[u8], to: &mut [u8], count: usize, lanes: usize, kernel: &Box24) {
-    let at = |position: isize| {
-        let position = position.clamp(0, count as isize - 1) as usize;
-        &from[position * lanes..(position + 1) * lanes]
-    };
+    let mut at = 0;
+    while at + LANES <= lanes {
+        some_lines::<LANES>(from, to, (count, lanes), at, kernel);
+        at += LANES;
+    }
+    while at < lanes {
+        some_lines::<1>(from, to, (count, lanes), at, kernel);
+        at += 1;
+    }
+}
+
+/// `N` values at a position; the first and the last position are repeated outwards.
+#[inline(always)]
+fn values_at<const N: usize>(
+    from: &[u8],
+    position: isize,
+    (count, lanes): (usize, usize),
+    first: usize,
+) -> &[u8] {
+    let start = position.clamp(0, count as isize - 1) as usize * lanes + first;
+    &from[start..start + N]
+}
+
+/// The lanes `first..first + N` of [`lines`].
+#[inline(always)]
+fn some_lines<const N: usize>(
+    from: &[u8],
+    to: &mut [u8],
+    (count, lanes): (usize, usize),
+    first: usize,
+    kernel: &Box24,
+) {
     let reach = kernel.reach as isize;
-    let mut sums = vec![0u32; lanes];
+    let mut sums = [0u32; N];
     for position in -reach - 1..reach {
-        sums.iter_mut()
-            .zip(at(position))
-            .for_each(|(sum, value)| *sum += u32::from(*value));
+        for (sum, value) in sums
+            .iter_mut()
+            .zip(values_at::<N>(from, position, (count, lanes), first))
+        {
+            *sum += u32::from(*value);
+        }
     }
     for position in 0..count as isize {
-        let leaving = at(position - reach - 1);
-        let entering = at(position + reach);
-        let after = at(position + reach + 1);
-        let out = &mut to[position as usize * lanes..(position as usize + 1) * lanes];
-        for lane in 0..lanes {
+        let leaving = values_at::<N>(from, position - reach - 1, (count, lanes), first);
+        let entering = values_at::<N>(from, position + reach, (count, lanes), first);
+        let after = values_at::<N>(from, position + reach + 1, (count, lanes), first);
+        let start = position as usize * lanes + first;
+        let out = &mut to[start..start + N];
+        for lane in 0..N {
             let sum = sums[lane] + u32::from(entering[lane]) - u32::from(leaving[lane]);
             sums[lane] = sum;
             let ends = u32::from(leaving[lane]) + u32::from(after[lane]);

@@ -127,9 +127,9 @@ impl Geometry {
                 }
                 Geometry::Resize(size, limit, filter)
             }
-            "ImgPilResizeLargerSide" => Geometry::LargerSide(
-                params.integer("size", 1, 16_384)?.unwrap_or(1024) as usize,
-            ),
+            "ImgPilResizeLargerSide" => {
+                Geometry::LargerSide(params.integer("size", 1, 16_384)?.unwrap_or(1024) as usize)
+            }
             "CenterCrop" => {
                 let (height, width) = params.size()?.square();
                 Geometry::CenterCrop { height, width }
@@ -162,15 +162,17 @@ impl Geometry {
                     _ => None,
                 };
                 let size = pair(params.numbers("size")?).filter(|(w, h)| {
-                    [w, h].iter().all(|side| (1.0..=16_384.0).contains(*side) && side.fract() == 0.0)
+                    [w, h]
+                        .iter()
+                        .all(|side| (1.0..=16_384.0).contains(*side) && side.fract() == 0.0)
                 });
                 let (width, height) = size.ok_or_else(|| params.error("size must be [width, height]"))?;
                 let (left, top) = pair(params.numbers("box")?).unwrap_or((0.0, 0.0));
                 Geometry::OnCanvas {
                     width: width as usize,
                     height: height as usize,
-                    left: left as isize,
-                    top: top as isize,
+                    left: left.clamp(-16_384.0, 16_384.0) as isize,
+                    top: top.clamp(-16_384.0, 16_384.0) as isize,
                 }
             }
         })
@@ -186,19 +188,17 @@ impl Geometry {
                     Size::Side(side) => {
                         let fitted = shorter_side_to(side, image.width, image.height);
                         match limit {
-                            Some(limit) if fitted.0.max(fitted.1) > *limit => {
-                                longer_side_cut(*limit, fitted)
-                            }
+                            Some(limit) if fitted.0.max(fitted.1) > *limit => longer_side_cut(*limit, fitted),
                             _ => fitted,
                         }
                     }
                     Size::Exact { height, width } => (width, height),
                 };
-                resize_to(image, width, height, *filter);
+                resize_to(image, width, height, *filter)?;
             }
             Geometry::LargerSide(side) => {
                 let (width, height) = longer_side_to(*side, image.width, image.height);
-                resize_to(image, width, height, Filter::Bilinear);
+                resize_to(image, width, height, Filter::Bilinear)?;
             }
             Geometry::CenterCrop { height, width } => {
                 if (*width, *height) != (image.width, image.height) {
@@ -316,10 +316,25 @@ fn read_affine(params: &mut Params<'_>) -> Result<Geometry> {
     })
 }
 
-fn resize_to(image: &mut Arc<Image>, width: usize, height: usize, filter: Filter) {
+/// More pixels come of no resizing; a strip scaled by its shorter side could ask for terabytes.
+const MAX_PIXELS: usize = 1 << 28;
+
+fn resize_to(
+    image: &mut Arc<Image>,
+    width: usize,
+    height: usize,
+    filter: Filter,
+) -> std::result::Result<(), String> {
+    if width.saturating_mul(height) > MAX_PIXELS {
+        return Err(format!(
+            "Resize would make {width}x{height} pixels of an image of {}x{}",
+            image.width, image.height
+        ));
+    }
     if (width, height) != (image.width, image.height) {
         *image = Arc::new(resize(image, Region::whole(image), width, height, filter));
     }
+    Ok(())
 }
 
 /// Width and height when the longer of them is cut to `limit` and the other follows.
@@ -362,7 +377,10 @@ impl Padding {
             _ => true,
         };
         if !within {
-            return Err(format!("a mirrored border of {:?} is wider than the image of {w}x{h}", self.sides));
+            return Err(format!(
+                "a mirrored border of {:?} is wider than the image of {w}x{h}",
+                self.sides
+            ));
         }
         let (width, height) = (w + left + right, h + top + bottom);
         let source = |at: usize, before: usize, size: usize| -> Option<usize> {

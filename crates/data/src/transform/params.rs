@@ -166,7 +166,9 @@ impl<'a> Params<'a> {
             return Ok(default);
         };
         let name = value.as_str().map(str::to_ascii_lowercase);
-        let name = name.as_deref().map(|name| name.rsplit('.').next().unwrap_or(name));
+        let name = name
+            .as_deref()
+            .map(|name| name.rsplit('.').next().unwrap_or(name));
         match (value.as_u64(), name) {
             (Some(0), _) | (_, Some("nearest")) => Ok(Filter::Nearest),
             (Some(2), _) | (_, Some("bilinear")) => Ok(Filter::Bilinear),
@@ -194,7 +196,12 @@ impl<'a> Params<'a> {
         let Some(value) = self.get("padding") else {
             return Ok([default; 4]);
         };
-        let side = |value: &Value| value.as_u64().filter(|side| *side <= 4096).map(|side| side as usize);
+        let side = |value: &Value| {
+            value
+                .as_u64()
+                .filter(|side| *side <= 4096)
+                .map(|side| side as usize)
+        };
         let sides: Option<Vec<usize>> = match value.as_array() {
             Some(list) => list.iter().map(side).collect(),
             None => side(value).map(|side| vec![side]),
@@ -212,7 +219,12 @@ impl<'a> Params<'a> {
         let Some(value) = self.get("fill") else {
             return Ok(default);
         };
-        let byte = |value: &Value| value.as_f64().filter(|v| (0.0..=255.0).contains(v)).map(|v| v as u8);
+        let byte = |value: &Value| {
+            value
+                .as_f64()
+                .filter(|v| (0.0..=255.0).contains(v))
+                .map(|v| v as u8)
+        };
         let fill = match value.as_array().map(Vec::as_slice) {
             Some([r, g, b]) => byte(r).zip(byte(g)).zip(byte(b)).map(|((r, g), b)| [r, g, b]),
             Some([one]) => byte(one).map(|v| [v; 3]),

@@ -95,7 +95,10 @@ impl Plan {
                 action,
             };
             copied |= copies;
-            if !steps.last_mut().is_some_and(|last: &mut Planned| last.absorb(&planned)) {
+            if !steps
+                .last_mut()
+                .is_some_and(|last: &mut Planned| last.absorb(&planned))
+            {
                 steps.push(planned);
             }
         }
@@ -148,7 +151,9 @@ impl Planned {
     /// Takes a normalisation that follows on the same tensors into the tables of this step.
     fn absorb(&mut self, next: &Planned) -> bool {
         match (&mut self.action, &next.action) {
-            (Action::Tensor { tables, .. }, Action::Normalize { mean, std }) if self.entries == next.entries => {
+            (Action::Tensor { tables, .. }, Action::Normalize { mean, std })
+                if self.entries == next.entries =>
+            {
                 for (table, (mean, std)) in Arc::make_mut(tables).iter_mut().zip(mean.iter().zip(std)) {
                     table.iter_mut().for_each(|value| *value = (*value - mean) / std);
                 }
@@ -208,7 +213,10 @@ fn follow(action: &Action, entries: &[usize], kinds: &[Kind], params: &Params<'_
             )));
         }
         Action::Group(..) if kinds.iter().any(|kind| *kind != Kind::Picture) => {
-            return refuse("works on images and stands after the step that makes a tensor", "move it before ToTensor");
+            return refuse(
+                "works on images and stands after the step that makes a tensor",
+                "move it before ToTensor",
+            );
         }
         Action::Group(..) => return Ok(kinds),
         Action::Tensor { .. } if found(Kind::Tensor) || found(Kind::Patches) => {
@@ -234,7 +242,10 @@ fn follow(action: &Action, entries: &[usize], kinds: &[Kind], params: &Params<'_
             return Ok(kinds);
         }
         _ if found(Kind::Tensor) || found(Kind::Patches) => {
-            return refuse("works on images and stands after the step that makes a tensor", "move it before ToTensor");
+            return refuse(
+                "works on images and stands after the step that makes a tensor",
+                "move it before ToTensor",
+            );
         }
         Action::Step(_) | Action::Rotate(_) => (Kind::Picture, 1),
         Action::Replicate(times) => (Kind::Picture, *times),

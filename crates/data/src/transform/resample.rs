@@ -1,6 +1,6 @@
 use super::params::Filter;
 use crate::image::Image;
-use crate::simd::simd;
+use crate::simd::{Kernel, simd};
 
 /// Fraction bits of a filter weight. 8 bits of value and 2 of headroom fill an `i32`.
 const PRECISION: u32 = 32 - 8 - 2;
@@ -92,17 +92,11 @@ pub fn resize(image: &Image, region: Region, width: usize, height: usize, filter
     let across = |image: &Image| {
         let taps = filter_taps(region.width, width, filter);
         let mut out = Image::filled(width, region.height, channels, 0);
-        let (from, to) = (image.row_bytes(), out.row_bytes());
-        let mut padded = Vec::with_capacity(region.width * channels + 1);
-        simd(|| {
-            for (y, target) in out.data.chunks_exact_mut(to).enumerate() {
-                let start = (region.top + y) * from + region.left * channels;
-                let row = &image.data[start..start + region.width * channels];
-                match channels {
-                    1 => filter_row::<1>(row, target, &taps, &mut padded),
-                    _ => filter_row::<3>(row, target, &taps, &mut padded),
-                }
-            }
+        simd(Rows {
+            image,
+            region,
+            out: &mut out,
+            taps: &taps,
         });
         out
     };
@@ -126,35 +120,80 @@ pub fn resize(image: &Image, region: Region, width: usize, height: usize, filter
     }
 }
 
-/// Filters one row. `padded` is scratch memory.
+/// Values that are filtered side by side: so many rows at a time that their channels fill the widest registers.
+const LANES: usize = 48;
+
+struct Rows<'a> {
+    image: &'a Image,
+    region: Region,
+    out: &'a mut Image,
+    taps: &'a Taps,
+}
+
+impl Kernel for Rows<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        match self.image.channels {
+            1 => rows::<1>(self.image, self.region, self.out, self.taps),
+            _ => rows::<3>(self.image, self.region, self.out, self.taps),
+        }
+    }
+}
+
+struct Columns<'a> {
+    image: &'a Image,
+    out: &'a mut Image,
+    taps: &'a Taps,
+}
+
+impl Kernel for Columns<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        columns(self.image, self.out, self.taps);
+    }
+}
+
+/// Filters along rows. A block of rows is turned so that one column of it lies together, which makes the work of all
+/// its rows the same.
 #[inline(always)]
-fn filter_row<const C: usize>(row: &[u8], target: &mut [u8], taps: &Taps, padded: &mut Vec<u8>) {
-    // Four bytes are read of every pixel of three, so that they go through one register.
-    padded.clear();
-    padded.extend_from_slice(row);
-    padded.push(0);
-    for ((pixel, (first, count)), weights) in target
-        .chunks_exact_mut(C)
-        .zip(&taps.spans)
-        .zip(taps.weights.chunks_exact(taps.stride))
-    {
-        if C == 1 {
-            let mut sum = 1i32 << (PRECISION - 1);
-            for (value, weight) in padded[*first..first + count].iter().zip(weights) {
-                sum += i32::from(*value) * weight;
-            }
-            pixel[0] = to_byte(sum);
-            continue;
-        }
-        let mut sums = [1i32 << (PRECISION - 1); 4];
-        let span = &padded[first * 3..(first + count) * 3 + 1];
-        for (four, weight) in span.windows(4).step_by(3).zip(weights) {
-            for lane in 0..4 {
-                sums[lane] += i32::from(four[lane]) * weight;
+fn rows<const C: usize>(image: &Image, region: Region, out: &mut Image, taps: &Taps) {
+    let block = LANES / C;
+    let mut turned = vec![0u8; region.width * LANES];
+    let (from, to) = (image.row_bytes(), out.row_bytes());
+    for (at, targets) in out.data.chunks_mut(block * to).enumerate() {
+        let count = targets.len() / to;
+        for r in 0..count {
+            let start = (region.top + at * block + r) * from + region.left * C;
+            let row = &image.data[start..start + region.width * C];
+            let columns = turned.chunks_exact_mut(LANES);
+            for (column, pixel) in columns.zip(row.chunks_exact(C)) {
+                column[r * C..r * C + C].copy_from_slice(pixel);
             }
         }
-        for (value, sum) in pixel.iter_mut().zip(sums) {
-            *value = to_byte(sum);
+        for (x, ((first, taken), weights)) in taps
+            .spans
+            .iter()
+            .zip(taps.weights.chunks_exact(taps.stride))
+            .enumerate()
+        {
+            let mut sums = [1i32 << (PRECISION - 1); LANES];
+            let columns = turned[first * LANES..(first + taken) * LANES].chunks_exact(LANES);
+            for (column, weight) in columns.zip(weights) {
+                for (sum, value) in sums.iter_mut().zip(column) {
+                    *sum += i32::from(*value) * weight;
+                }
+            }
+            let mut bytes = [0u8; LANES];
+            for (byte, sum) in bytes.iter_mut().zip(sums) {
+                *byte = to_byte(sum);
+            }
+            for (r, pixel) in bytes.chunks_exact(C).take(count).enumerate() {
+                targets[r * to + x * C..r * to + x * C + C].copy_from_slice(pixel);
+            }
         }
     }
 }
@@ -162,38 +201,49 @@ fn filter_row<const C: usize>(row: &[u8], target: &mut [u8], taps: &Taps, padded
 fn along_columns(image: &Image, height: usize, filter: Filter) -> Image {
     let taps = filter_taps(image.height, height, filter);
     let mut out = Image::filled(image.width, height, image.channels, 0);
-    simd(|| columns(image, &mut out, &taps));
+    simd(Columns {
+        image,
+        out: &mut out,
+        taps: &taps,
+    });
     out
 }
 
 #[inline(always)]
 fn columns(image: &Image, out: &mut Image, taps: &Taps) {
     let bytes = image.row_bytes();
-    let mut sums = vec![0i32; bytes];
     for ((target, (first, count)), weights) in out
         .data
         .chunks_exact_mut(bytes)
         .zip(&taps.spans)
         .zip(taps.weights.chunks_exact(taps.stride))
     {
-        sums.fill(1 << (PRECISION - 1));
-        for (row, weight) in image.data[first * bytes..(first + count) * bytes]
-            .chunks_exact(bytes)
-            .zip(weights)
-        {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += i32::from(*value) * weight;
+        let source = &image.data[first * bytes..(first + count) * bytes];
+        let mut at = 0;
+        // Pieces whose sums stay in registers, and what is left over.
+        while at + LANES <= bytes {
+            let mut sums = [1i32 << (PRECISION - 1); LANES];
+            for (row, weight) in source.chunks_exact(bytes).zip(weights) {
+                for (sum, value) in sums.iter_mut().zip(&row[at..at + LANES]) {
+                    *sum += i32::from(*value) * weight;
+                }
             }
+            for (value, sum) in target[at..at + LANES].iter_mut().zip(sums) {
+                *value = to_byte(sum);
+            }
+            at += LANES;
         }
-        for (value, sum) in target.iter_mut().zip(&sums) {
-            *value = to_byte(*sum);
+        for (lane, value) in target.iter_mut().enumerate().skip(at) {
+            let products = source.chunks_exact(bytes).zip(weights);
+            let sum: i32 = products.map(|(row, weight)| i32::from(row[lane]) * weight).sum();
+            *value = to_byte(sum + (1 << (PRECISION - 1)));
         }
     }
 }
 
 /// Width and height after scaling the shorter side to `side`.
 pub fn shorter_side_to(side: usize, width: usize, height: usize) -> (usize, usize) {
-    let long = |long: usize, short: usize| ((side * long) / short).max(1);
+    let long = |long: usize, short: usize| (side.saturating_mul(long) / short.max(1)).max(1);
     if width <= height {
         (side, long(height, width))
     } else {

@@ -20,7 +20,10 @@ impl Planned {
         match &self.action {
             Action::Replicate(times) => self.copies(sample, place, |image, _| Ok(vec![image; *times])),
             Action::MultiCrop(crops) => self.copies(sample, place, |image, rng| {
-                Ok(crops.iter().map(|crop| Arc::new(crop.apply(&image, rng))).collect())
+                Ok(crops
+                    .iter()
+                    .map(|crop| Arc::new(crop.apply(&image, rng)))
+                    .collect())
             }),
             Action::ImageAndPatches {
                 image: whole,
@@ -79,7 +82,11 @@ impl Planned {
             }
             Action::Tensor { lab, tables } => {
                 let image = picture(entry)?;
-                let image = if *lab { Arc::new(to_lab(image)) } else { Arc::clone(image) };
+                let image = if *lab {
+                    Arc::new(to_lab(image))
+                } else {
+                    Arc::clone(image)
+                };
                 *entry = Entry::Pixels(Pixels {
                     images: vec![image],
                     stacked: false,
@@ -111,7 +118,13 @@ impl Planned {
             }
             Action::Script(script) => {
                 let scripts = scripts.ok_or("nothing runs the transforms written in TypeScript")?;
-                let taken = std::mem::replace(entry, Entry::Floats(Floats { shape: vec![], values: vec![] }));
+                let taken = std::mem::replace(
+                    entry,
+                    Entry::Floats(Floats {
+                        shape: vec![],
+                        values: vec![],
+                    }),
+                );
                 *entry = scripts.run(*script, taken, self.place(place, at))?;
             }
             _ => {}
@@ -162,7 +175,10 @@ fn repeat<T: Clone>(list: &[T], counts: &[usize]) -> Vec<T> {
 fn pixels(entry: &mut Entry) -> Result<&mut Pixels, String> {
     match entry {
         Entry::Pixels(pixels) => Ok(pixels),
-        _ => Err("this transform works on what ToTensor makes, not on the result of a TypeScript transform".to_owned()),
+        _ => Err(
+            "this transform works on what ToTensor makes, not on the result of a TypeScript transform"
+                .to_owned(),
+        ),
     }
 }
 
@@ -188,10 +204,16 @@ fn normalize(entry: &mut Entry, mean: &[f32], std: &[f32]) -> Outcome {
         }
         Entry::Floats(floats) => {
             let [channels, height, width] = floats.shape[floats.shape.len().saturating_sub(3)..] else {
-                return Err(format!("Normalize: shape {:?} is not that of an image", floats.shape));
+                return Err(format!(
+                    "Normalize: shape {:?} is not that of an image",
+                    floats.shape
+                ));
             };
             if channels != mean.len() && mean.len() != 1 {
-                return Err(format!("Normalize: {} values for {channels} channels", mean.len()));
+                return Err(format!(
+                    "Normalize: {} values for {channels} channels",
+                    mean.len()
+                ));
             }
             for (i, value) in floats.values.iter_mut().enumerate() {
                 let c = (i / (height * width).max(1) % channels).min(mean.len() - 1);

@@ -137,10 +137,6 @@ impl Step {
 }
 
 /// Applies steps one after the other, all from one stream.
-pub fn apply_all(
-    steps: &[Step],
-    image: &mut Arc<Image>,
-    rng: &mut Rng,
-) -> std::result::Result<(), String> {
+pub fn apply_all(steps: &[Step], image: &mut Arc<Image>, rng: &mut Rng) -> std::result::Result<(), String> {
     steps.iter().try_for_each(|step| step.apply(image, rng))
 }

@@ -28,7 +28,12 @@ pub fn size(value: &Value, key: &str) -> usize {
 }
 
 pub fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|number| number.as_f64().unwrap())
+        .collect()
 }
 
 impl Goldens {
@@ -40,7 +45,10 @@ impl Goldens {
     }
 
     pub fn shape(&self, entry: &Value) -> Vec<usize> {
-        numbers(&entry["shape"]).into_iter().map(|size| size as usize).collect()
+        numbers(&entry["shape"])
+            .into_iter()
+            .map(|size| size as usize)
+            .collect()
     }
 
     pub fn bytes(&self, entry: &Value) -> &[u8] {
@@ -98,7 +106,9 @@ pub fn through(step: &Value, image: &Image, place: Place) -> Image {
     let raw = serde_json::json!({ "name": "ImgPilToRawTensor" });
     let sample = run(&[step.clone(), raw], image, place).unwrap();
     let (values, shape) = tensor(&sample.data[0]);
-    let [channels, height, width] = shape[..] else { panic!("{shape:?}") };
+    let [channels, height, width] = shape[..] else {
+        panic!("{shape:?}")
+    };
     let plane = width * height;
     Image {
         width,
