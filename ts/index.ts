@@ -1,16 +1,6 @@
 /** The public API: what an application, a script or a plug-in may use. */
 export { z } from 'zod'
-export {
-  createLoader,
-  DatasetCatalog,
-  datasetCatalog,
-  registerSource,
-  registerTransform,
-  type ScriptSource,
-  type SourceFactory,
-  type TransformFactory,
-} from './data/index.ts'
-export * from './engine/index.ts'
+export * from './data/index.ts'
 export { ExitCode, VisslError } from './errors.ts'
 export { type KnnOptions, type KnnResult, knnClassify, type LabelledFeatures } from './eval/knn.ts'
 export {

@@ -87,6 +87,13 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
     },
   ],
   [
+    'data preview',
+    {
+      summary: 'write a picture of what the model gets',
+      load: async () => (await import('./data-preview.ts')).dataPreview,
+    },
+  ],
+  [
     'data prepare',
     {
       summary: 'make the lists of ImageNet, Pascal VOC and COCO, and jigsaw permutations',

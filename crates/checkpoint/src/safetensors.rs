@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     dtype::{self, DType},
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     torch_file::TorchFile,
     tree::{Node, Storage, Tensor, Tree, Value, contiguous_strides},
 };
