@@ -1,6 +1,7 @@
 /** The public API: what an application, a script or a plug-in may use. */
 export { z } from 'zod'
 export * from './data/index.ts'
+export * from './engine/index.ts'
 export { ExitCode, VisslError } from './errors.ts'
 export { type KnnOptions, type KnnResult, knnClassify, type LabelledFeatures } from './eval/knn.ts'
 export {
