@@ -70,6 +70,7 @@ export class MaeDecoder extends Head {
   override forward(input: HeadInput): Tensor {
     const tokens = Array.isArray(input) ? (input[0] as Tensor) : (input as Tensor)
     const { restore } = this
+    if (restore === undefined && tokens.device === 'meta') return this.#followed(tokens)
     if (restore === undefined || tokens.shape.length !== 3) {
       throw new VisslError(
         ExitCode.usage,
@@ -84,9 +85,19 @@ export class MaeDecoder extends Head {
     const shuffled = ops.cat([embedded.narrow(1, 1, seen - 1), hidden], 1)
     const order = restore.unsqueeze(-1).expand([batch, count, dim])
     const patches = shuffled.gather(1, order).add(this.#places(count, embedded))
-    let x = ops.cat([embedded.narrow(1, 0, 1), patches], 1)
+    return this.#pixels(ops.cat([embedded.narrow(1, 0, 1), patches], 1)).narrow(1, 1, count)
+  }
+
+  /** Where shapes alone are followed nothing masks: N×in_dim → N×1×(patch_size²·3), so that widths are checked. */
+  #followed(features: Tensor): Tensor {
+    return this.#pixels(this.decoder_embed.call(features.flatten(1).unsqueeze(1)))
+  }
+
+  /** N×T×dim → N×T×(patch_size²·3). */
+  #pixels(tokens: Tensor): Tensor {
+    let x = tokens
     for (const block of this.decoder_blocks) x = block.call(x)
-    return this.decoder_pred.call(this.decoder_norm.call(x)).narrow(1, 1, count)
+    return this.decoder_pred.call(this.decoder_norm.call(x))
   }
 
   override free(): void {
