@@ -1,6 +1,7 @@
 import { type DType, dtypeBytes, fromBytes, type Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import type { Module, StateDict } from '../nn/index.ts'
+import { freshBytes, type TakeBytes } from './byte-pool.ts'
 import { dictEntries, orderedDict, StoredTensor, type TorchObject, type TorchValue } from './torch-file.ts'
 
 /** Where a run is; kept in every checkpoint under the reference's names. */
@@ -14,13 +15,17 @@ export interface Progress {
   numUpdates: number
 }
 
-/** Tensors become stored bytes, everything else stays; the result can be written as a `.torch` file. */
-export function toStored(value: unknown): TorchValue {
-  if (isTensor(value)) return storeTensor(value)
-  if (Array.isArray(value)) return value.map(toStored)
-  if (value instanceof Map) return new Map(Array.from(value, ([key, item]) => [key, toStored(item)]))
+/**
+ * Tensors become stored bytes, everything else stays; the result can be written as a `.torch` file.
+ *
+ * @param take where the bytes go
+ */
+export function toStored(value: unknown, take: TakeBytes = freshBytes): TorchValue {
+  if (isTensor(value)) return storeTensor(value, take)
+  if (Array.isArray(value)) return value.map((item) => toStored(item, take))
+  if (value instanceof Map) return new Map(Array.from(value, ([key, item]) => [key, toStored(item, take)]))
   if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toStored(item)]))
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toStored(item, take)]))
   }
   return value as TorchValue
 }
@@ -28,8 +33,8 @@ export function toStored(value: unknown): TorchValue {
 const isTensor = (value: unknown): value is Tensor =>
   typeof value === 'object' && value !== null && 'handle' in value
 
-export function storeTensor(value: Tensor): StoredTensor {
-  return new StoredTensor(value.dtype, value.shape, value.toBytes())
+export function storeTensor(value: Tensor, take: TakeBytes = freshBytes): StoredTensor {
+  return new StoredTensor(value.dtype, value.shape, value.toBytes(take(value.bytes)))
 }
 
 /**
@@ -65,13 +70,13 @@ export const isDict = (value: unknown): value is Dict =>
   (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
 
 /** A module's state as Python's `state_dict()` would save it. */
-export function storeModule(module: Module): TorchValue {
-  return storeStateDict(module.stateDict())
+export function storeModule(module: Module, take: TakeBytes = freshBytes): TorchValue {
+  return storeStateDict(module.stateDict(), take)
 }
 
-export function storeStateDict(state: StateDict): TorchValue {
+export function storeStateDict(state: StateDict, take: TakeBytes = freshBytes): TorchValue {
   return orderedDict(
-    Object.fromEntries(Object.entries(state).map(([name, value]) => [name, storeTensor(value)])),
+    Object.fromEntries(Object.entries(state).map(([name, value]) => [name, storeTensor(value, take)])),
   )
 }
 

@@ -4,6 +4,7 @@ import { ExitCode, VisslError } from '../errors.ts'
 import type { SplitState, SslModel } from '../models/index.ts'
 import type { Module } from '../nn/index.ts'
 import type { AnyOptimizer, GradScaler, OptimizerState } from '../optim/index.ts'
+import { freshBytes, type TakeBytes } from './byte-pool.ts'
 import {
   dictAt,
   fromStored,
@@ -46,14 +47,19 @@ export interface SavedProgress {
  *
  * @param midEpoch the phase in progress is not done: its index, and in training that of the epoch, is stored reduced
  * by one, so that a resumed run enters it again
+ * @param take where the tensors' bytes go
  */
-export function captureState(parts: TrainingParts, midEpoch: boolean): TorchValue {
+export function captureState(
+  parts: TrainingParts,
+  midEpoch: boolean,
+  take: TakeBytes = freshBytes,
+): TorchValue {
   const { model, loss, optimizer, progress, scaler } = parts
   const phase_idx = progress.phaseIdx - (midEpoch ? 1 : 0)
   const train_phase_idx = progress.trainPhaseIdx - (midEpoch && parts.train ? 1 : 0)
   return scope(() => {
     const state = model.splitState()
-    const lossState = storeModule(loss)
+    const lossState = storeModule(loss, take)
     const ranks = gatherRankState(loss, worldGroup())
     return {
       phase_idx,
@@ -63,9 +69,11 @@ export function captureState(parts: TrainingParts, midEpoch: boolean): TorchValu
       loss: lossState,
       classy_state_dict: {
         train: parts.train,
-        base_model: { model: { trunk: storeStateDict(state.trunk), heads: storeStateDict(state.heads) } },
+        base_model: {
+          model: { trunk: storeStateDict(state.trunk, take), heads: storeStateDict(state.heads, take) },
+        },
         meters: [],
-        optimizer: { optim: storeOptimizer(optimizer.stateDict()) },
+        optimizer: { optim: storeOptimizer(optimizer.stateDict(), take) },
         phase_idx,
         train_phase_idx,
         num_updates: progress.numUpdates,
@@ -129,8 +137,8 @@ function sumsOf(losses: TorchValue | undefined, rows: TorchValue | undefined): S
 }
 
 /** In PyTorch's layout, where parameters are numbered: the keys of `state` are ints. */
-function storeOptimizer({ state, param_groups }: OptimizerState): TorchValue {
-  const numbered = Object.entries(state).map(([index, own]) => [Number(index), toStored(own)] as const)
+function storeOptimizer({ state, param_groups }: OptimizerState, take: TakeBytes): TorchValue {
+  const numbered = Object.entries(state).map(([index, own]) => [Number(index), toStored(own, take)] as const)
   return { state: new Map<TorchValue, TorchValue>(numbered), param_groups: toStored(param_groups) }
 }
 

@@ -231,9 +231,12 @@ export class Tensor implements Scoped, Disposable {
     }
   }
 
-  /** A copy of the elements as raw bytes in the tensor's own dtype, row-major, little-endian. */
-  toBytes(): Uint8Array<ArrayBuffer> {
-    const out = new Uint8Array(this.bytes)
+  /**
+   * A copy of the elements as raw bytes in the tensor's own dtype, row-major, little-endian.
+   *
+   * @param out takes them and is returned; of as many bytes as the tensor has
+   */
+  toBytes(out: Uint8Array<ArrayBuffer> = new Uint8Array(this.bytes)): Uint8Array<ArrayBuffer> {
     checked(native().copyBytes(this.handle, out), 'toBytes')
     return out
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { BytePool } from '../checkpoint/byte-pool.ts'
 import { iterationName, phaseName, pointLink } from '../checkpoint/names.ts'
 import { keepNewest } from '../checkpoint/retention.ts'
 import { saveTorchFileLater, type TorchValue } from '../checkpoint/torch-file.ts'
@@ -27,6 +28,8 @@ export class CheckpointHook implements Hook {
   /** A checkpoint by step was due while gradients were gathering; it follows their update. */
   #due = false
 
+  /** Of the one state that is being written. */
+  readonly #memory = new BytePool()
   /** The file that is being written. */
   #writing: Promise<void> = Promise.resolve()
   /** Why it could not be. */
@@ -105,8 +108,9 @@ export class CheckpointHook implements Hook {
         rows: task.rows,
       },
       midEpoch,
+      this.#memory.take,
     )
-    if (task.rank !== 0) return
+    if (task.rank !== 0) return this.#memory.release()
     this.#writing = this.#write(task, name, state, task.iteration).catch((error: unknown) => {
       this.#failure = error
     })
@@ -114,7 +118,11 @@ export class CheckpointHook implements Hook {
 
   async #write(task: Task, name: string, state: TorchValue, iteration: number): Promise<void> {
     const path = join(this.#folder, name)
-    await saveTorchFileLater(path, state)
+    try {
+      await saveTorchFileLater(path, state)
+    } finally {
+      this.#memory.release()
+    }
     pointLink(this.#folder, name)
     task.lastCheckpoint = path
     this.#log.info(`saved ${path}`)
