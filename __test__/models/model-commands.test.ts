@@ -84,7 +84,7 @@ test('model list: every network, and parts of one’s own', async (t) => {
   const { code, out } = await vissl('model', 'list')
   t.is(code, ExitCode.ok)
   t.regex(out, /^resnet50 +resnet +3×224×224 +2048 +23\.5 M +4\.09 G$/m)
-  t.regex(out, /^heads +eval_mlp, mlp, siamese_concat_view, swav_head$/m)
+  t.regex(out, /^heads +eval_mlp, mae_decoder, mlp, siamese_concat_view, swav_head$/m)
   const folder = mkdtempSync(join(tmpdir(), 'vissl-model-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const plugin = join(folder, 'mine.ts')
