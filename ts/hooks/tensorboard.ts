@@ -88,11 +88,10 @@ export class TensorboardHook implements Hook {
     put('Training/Loss', roundTo(task.step.loss, 5))
     // The trunk's rate where heads have their own: the reference fails there.
     put('Training/Learning_rate', roundTo(task.optimizer.groups[0]?.lr ?? 0, 5))
+    // Before the first batch is done there is nothing to say of speed.
+    if (batchTimes.count === 0) return
     put('Speed/Batch_processing_time_ms', Math.trunc(batchTimes.mean * 1000))
-    put(
-      'Speed/img_per_sec_per_gpu',
-      Math.trunc(config.DATA.TRAIN.BATCHSIZE_PER_REPLICA / Math.max(batchTimes.mean, 1e-9)),
-    )
+    put('Speed/img_per_sec_per_gpu', Math.trunc(config.DATA.TRAIN.BATCHSIZE_PER_REPLICA / batchTimes.mean))
     put('Speed/ETA_hours', (batchTimes.mean * (task.maxIteration - iteration)) / 3600)
   }
 
