@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { ExitCode, VisslError } from '../errors.ts'
+import { didYouMean, ExitCode, VisslError } from '../errors.ts'
 import { ConsoleLog } from '../logging/log.ts'
 import { type Arguments, lastValue } from './arguments.ts'
 import type { Command } from './command.ts'
@@ -12,6 +12,12 @@ export const train: Command = {
     'Trains as a configuration says, or on a folder of images with settings chosen for this machine. Results go to\n' +
     'runs/NAME-N, or to config.CHECKPOINT.DIR.',
   options: [
+    {
+      name: 'method',
+      takes: 'one',
+      value: 'NAME',
+      description: 'for a FOLDER: simclr (unless given), dino, byol, swav, mae, … (configs/config/folder)',
+    },
     {
       name: 'plugin',
       takes: 'many',
@@ -52,6 +58,7 @@ export const train: Command = {
   examples: [
     ['vissl train config=quickstart', 'SimCLR on Fashion-MNIST'],
     ['vissl train ./my-photos', 'your own images'],
+    ['vissl train ./my-photos --method dino', 'with another method'],
     ['vissl train config=quickstart config.OPTIMIZER.num_epochs=5', 'with a value of your own'],
     ['vissl train config=quickstart --resume', 'go on where the last run stopped'],
     [
@@ -64,10 +71,12 @@ export const train: Command = {
     const folder = folderOf(args, cwd)
     const plugins = (args.options.get('plugin') ?? []).map((file) => pluginOf(file, cwd))
     const resume = lastValue(args, 'resume')
-    const { composeConfig } = await import('../config/index.ts')
+    const { composeConfig, listOptions, packageConfigs } = await import('../config/index.ts')
+    const known = listOptions('config/folder', [packageConfigs])
+    const method = methodOf(lastValue(args, 'method'), folder, known)
     const { config, root, origins, configName, warnings } = composeConfig({
       config: folder === undefined ? undefined : 'folder',
-      overrides: args.overrides.map((override) => withLocalFile(override, cwd)),
+      overrides: [...method, ...args.overrides.map((override) => withLocalFile(override, cwd))],
       cwd,
       extensions: await extensionsOf(plugins),
     })
@@ -77,7 +86,6 @@ export const train: Command = {
       Object.assign(config.DATA.TRAIN, {
         DATA_SOURCES: ['disk_folder'],
         DATA_PATHS: [folder],
-        LABEL_SOURCES: [],
       })
     }
     const [{ runEngine }, { runName }] = await Promise.all([
@@ -133,6 +141,27 @@ function restartsOf(given: string | undefined): number {
     ExitCode.usage,
     `--max-restarts ${given} is no number of times`,
     'write  --max-restarts 3',
+  )
+}
+
+/** The override that chooses the method of `--method`. */
+function methodOf(given: string | undefined, folder: string | undefined, known: readonly string[]): string[] {
+  if (given === undefined) return []
+  if (folder === undefined) {
+    throw new VisslError(
+      ExitCode.usage,
+      '--method needs a folder of images',
+      'write  vissl train FOLDER --method NAME, or choose a configuration: vissl config list',
+    )
+  }
+  const name = given.toLowerCase().replaceAll(/[- ]/g, '_')
+  if (known.includes(name)) return [`+config/folder=${name}`]
+  const near = didYouMean(name, known)
+  const hint = near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''
+  throw new VisslError(
+    ExitCode.usage,
+    `no method for folders is called ${given}${hint}`,
+    `known: ${known.join(', ')}`,
   )
 }
 

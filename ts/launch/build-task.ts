@@ -88,15 +88,18 @@ function phasesOf(config: Config): Phase[] {
   )
 }
 
+/** Transforms that make the label themselves. */
+const LABELLING: ReadonlySet<string> = new Set(['ImgRotatePil', 'ShuffleImgPatches'])
+
 function lossContext(config: Config, { info }: Loader): LossContext {
-  const { BATCHSIZE_PER_REPLICA, DROP_LAST } = config.DATA[config.TEST_ONLY ? 'TEST' : 'TRAIN']
+  const { BATCHSIZE_PER_REPLICA, DROP_LAST, TRANSFORMS } = config.DATA[config.TEST_ONLY ? 'TEST' : 'TRAIN']
   return {
     batchSize: BATCHSIZE_PER_REPLICA,
     worldSize: worldSize(),
     samples: info.samples,
     crops: info.views,
     dropLast: DROP_LAST,
-    labels: info.labelled,
+    labels: info.labelled || TRANSFORMS.some(({ name }) => LABELLING.has(name)),
   }
 }
 

@@ -4,6 +4,7 @@ import { originOf } from '../config/index.ts'
 import { createLoader, type Loader } from '../data/index.ts'
 import { scope } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
+import { fitMethod } from './folder-method.ts'
 import { counted } from './skipped.ts'
 
 /** Images that are looked at to learn how large they are. */
@@ -54,18 +55,19 @@ export async function fitFolder(
   const isGiven = (key: string): boolean => originOf(origins, `config.${key}`).kind === 'override'
   TRAIN.DATASET_NAMES = [basename(TRAIN.DATA_PATHS[0] ?? '')]
   const small = side < 64
-  const size = small ? Math.max(16, Math.floor(side / 4) * 4) : side < 160 ? 64 : 96
+  // A multiple of 8, which the patches of a vision transformer divide.
+  const size = small ? Math.max(16, Math.floor(side / 8) * 8) : side < 160 ? 64 : 96
   const batch = Math.min(small ? 256 : 64, 2 ** Math.floor(Math.log2(Math.max(2, samples / 2))))
   const epochs = Math.min(200, Math.max(5, Math.round(IMAGES_WANTED / samples)))
   if (!isGiven('DATA.TRAIN.BATCHSIZE_PER_REPLICA')) TRAIN.BATCHSIZE_PER_REPLICA = batch
   if (!isGiven('OPTIMIZER.num_epochs')) fitted.OPTIMIZER.num_epochs = epochs
-  const crop = TRAIN.TRANSFORMS.findIndex(({ name }) => name === 'RandomResizedCrop')
-  const transform = TRAIN.TRANSFORMS[crop]
-  if (transform !== undefined && !isGiven(`DATA.TRAIN.TRANSFORMS.${crop}.size`)) transform.size = size
-  const { RESNETS } = fitted.MODEL.TRUNK.TRUNK_PARAMS
+  const chosen = fitMethod(fitted, { size, samples, classes: classes.length }, isGiven)
+  const { NAME, TRUNK_PARAMS } = fitted.MODEL.TRUNK
+  const { RESNETS } = TRUNK_PARAMS
   if (small && !isGiven('MODEL.TRUNK.TRUNK_PARAMS.RESNETS.STEM')) RESNETS.STEM = 'small_stride2'
+  const trunk = NAME === 'resnet' ? `resnet-${RESNETS.DEPTH}` : NAME
   say(
-    `chosen: ${config.LOSS.name}, ${fitted.MODEL.TRUNK.NAME}-${RESNETS.DEPTH}, crops ${transform?.size ?? side} (images are about ${side} wide), ` +
+    `chosen: ${[fitted.LOSS.name, trunk, ...chosen].join(', ')} (images are about ${side} wide), ` +
       `batch ${TRAIN.BATCHSIZE_PER_REPLICA}, ${counted(fitted.OPTIMIZER.num_epochs, 'epoch')}; change any: config.OPTIMIZER.num_epochs=…`,
   )
   return fitted
