@@ -3,6 +3,7 @@ import { listenToApp } from '../logging/app-channel.ts'
 import { ConsoleLog, type Output } from '../logging/index.ts'
 import { Stopped } from '../train/trainer.ts'
 import { checkParts } from './check-parts.ts'
+import { runClusterFit } from './clusterfit.ts'
 import { runExtraction } from './extract.ts'
 import { fitMachine } from './machine.ts'
 import { requeue } from './restarts.ts'
@@ -13,6 +14,7 @@ import { partOf } from './world.ts'
 const engines: Readonly<Record<string, (request: TrainingRequest) => Promise<ExitCode>>> = {
   train: runTraining,
   extract_features: runExtraction,
+  cluster_features: runClusterFit,
 }
 
 /**

@@ -108,6 +108,14 @@ export const clusterfitSchema = group(
     NUM_CLUSTERS: count(16000, 'clusters'),
     CLUSTER_BACKEND: text('faiss', 'always faiss'),
     N_ITER: count(50, 'iterations of k-means'),
+    TRAIN_CONFIG: z
+      .string()
+      .optional()
+      .describe(own('configuration that cluster_features trains on the clusters afterwards')),
+    TRAIN_OVERRIDES: z
+      .array(z.string())
+      .optional()
+      .describe(own('overrides of TRAIN_CONFIG, as on the command line')),
     OUTPUT_DIR: text('.', 'folder of the clusters'),
     DATA_LIMIT: integer(-1, 'features that are clustered; 0 or less: all'),
     DATA_LIMIT_SAMPLING: group({ SEED: integer(0, 'seed of the choice of features') }, 'choice of features'),

@@ -64,7 +64,7 @@ export const configSchema = group(
 export const rootSchema = z.looseObject({
   VERSION: z.literal(1).default(1).describe('version of the schema'),
   node_id: z.int().min(0).default(0).describe('index of this machine'),
-  engine_name: text('train', 'what to run: train or extract_features'),
+  engine_name: text('train', 'what to run: train, extract_features or cluster_features'),
   config: configSchema,
 })
 
