@@ -82,6 +82,10 @@ test('a record holds while its files keep their sizes', (t) => {
   t.deepEqual(recordedLibtorch(record), libtorch)
   truncateSync(join(root, 'libtorch/lib/libtorch_cpu.so'), 100)
   t.is(recordedLibtorch(record), undefined)
+  for (const damaged of ['', '{', '{}', JSON.stringify({ ...libtorch, dir: undefined })]) {
+    writeFileSync(record, damaged)
+    t.is(recordedLibtorch(record), undefined, damaged)
+  }
 })
 
 test('the link folder stands for the CPU part alone', (t) => {

@@ -93,12 +93,16 @@ function loadOrder(library, fix, found = new Map()) {
   return [...found.values()]
 }
 
-/** A description made earlier, if every file in it is still there with the size it had. */
+/** A description made earlier, if it is whole and every file in it is still there with the size it had. */
 export function recordedLibtorch(recordFile) {
   if (!existsSync(recordFile)) return undefined
-  const record = JSON.parse(readFileSync(recordFile, 'utf8'))
-  const whole = record.files.every(({ path, size }) => existsSync(path) && statSync(path).size === size)
-  return whole && existsSync(join(record.dir, 'include', 'ATen')) ? record : undefined
+  try {
+    const record = JSON.parse(readFileSync(recordFile, 'utf8'))
+    const whole = record.files.every(({ path, size }) => existsSync(path) && statSync(path).size === size)
+    return whole && existsSync(join(record.dir, 'include', 'ATen')) ? record : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** The folder of the `torch` package of a Python, found without importing it; undefined if it has none. */

@@ -20,7 +20,7 @@ test.serial('the example for Node trains on a folder and finds neighbours', asyn
   writeFileSync(join(installed, 'index.js'), `export * from ${JSON.stringify(`${root}/ts/index.ts`)}\n`)
   writeFileSync(join(cwd, 'package.json'), '{ "type": "module" }')
   const example = join(cwd, 'embed-photos.ts')
-  copyFileSync(join(root, 'examples/node/embed-photos.ts'), example)
+  copyFileSync(join(root, 'docs/examples/node/embed-photos.ts'), example)
   mkdirSync(join(cwd, 'photos'))
   for (let i = 0; i < 12; i++) writeFileSync(join(cwd, `photos/${i}.png`), png(20, i))
 
@@ -46,7 +46,7 @@ test.serial('the examples compile against the package’s types', async (t) => {
       typeRoots: [join(root, 'node_modules/@types')],
       paths: { vissl: [join(root, 'ts/index.ts')] },
     },
-    include: [join(root, 'examples')],
+    include: [join(root, 'docs/examples')],
   }
   writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify(config))
   const compiler = join(root, 'node_modules/typescript/bin/tsc')

@@ -1,6 +1,6 @@
 // Learns from a folder of photos and tells, for each, which other one it resembles most.
 //
-//   node --import @oxc-node/core/register examples/node/embed-photos.ts ./photos config.OPTIMIZER.num_epochs=5
+//   node --import @oxc-node/core/register docs/examples/node/embed-photos.ts ./photos config.OPTIMIZER.num_epochs=5
 //
 // Ctrl-C, and closing the terminal, save a checkpoint.
 import { readdirSync } from 'node:fs'
