@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -9,6 +9,7 @@ import { png } from '../launch/_images.ts'
 import { Capture } from '../logging/output.ts'
 
 const cwd = mkdtempSync(join(tmpdir(), 'vissl-folder-methods-'))
+process.env.VISSL_CACHE = join(cwd, 'cache')
 test.after.always(() => rmSync(cwd, { recursive: true, force: true }))
 for (const name of ['cats', 'dogs', 'flat']) {
   mkdirSync(join(cwd, 'photos', name), { recursive: true })
@@ -51,6 +52,29 @@ test.serial('RotNet trains on images without labels: its transform makes them', 
   const { code, out, err } = await train('./photos/flat', ...args)
   t.is(code, ExitCode.ok, err)
   t.regex(out, /plan {5}1 epoch of 2 steps[\s\S]*done in/)
+})
+
+test.serial('Jigsaw makes its permutations, once, and an output for each', async (t) => {
+  const args = ['--method', 'jigsaw', 'config.MODEL.TRUNK.TRUNK_PARAMS.RESNETS.BASE_WIDTH=4']
+  const heads = '[[mlp,{dims:[32,16]}],[siamese_concat_view,{num_towers:9}],[mlp,{dims:[144,24]}]]'
+  const fewer = 'config.DATA.TRAIN.TRANSFORMS.6.num_permutations=24'
+  const { out: dry } = await train('./photos/flat', ...args, fewer, '--dry-run')
+  t.regex(dry, /crops 40, permutations 24 /)
+  const file = join(cwd, 'cache/permutations/hamming_perms_24_patches_9_max_avg.npy')
+  const { mtimeMs } = statSync(file)
+  const short = [`config.MODEL.HEAD.PARAMS=${heads}`, 'config.OPTIMIZER.num_epochs=1']
+  const { code, out, err } = await train('./photos/flat', ...args, fewer, ...short)
+  t.is(code, ExitCode.ok, err)
+  t.regex(out, /plan {5}1 epoch of 2 steps[\s\S]*done in/)
+  t.is(statSync(file).mtimeMs, mtimeMs)
+  const both = await train(
+    './photos',
+    ...args,
+    '+config.DATA.TRAIN.TRANSFORMS.6.perm_file=x.npy',
+    '--dry-run',
+  )
+  t.is(both.code, ExitCode.usage)
+  t.regex(both.err, /TRANSFORMS\.6\.num_permutations is 100, and there is a perm_file/)
 })
 
 test.serial('mistakes say what to do', async (t) => {

@@ -1,4 +1,5 @@
 import { collatorOf, type DataSplit, labelType, type SplitName } from './dataset.ts'
+import { withPermutationFiles } from './permutation-file.ts'
 import { ScriptPool, sourceTask, splitTransforms } from './scripts/pool.ts'
 import { scriptSources } from './scripts/source.ts'
 import type { WorkerTask } from './scripts/worker.ts'
@@ -28,7 +29,7 @@ export function splitSpec({ split, splitName, channels, order, shapesSize }: Spe
   for (const source of sources) {
     if (source.type === 'shapes' && shapesSize !== undefined) source.size = shapesSize
   }
-  const { list, scripts } = splitTransforms(split.TRANSFORMS)
+  const { list, scripts } = splitTransforms(withPermutationFiles(split.TRANSFORMS))
   const pool =
     scripts.length + tasks.length > 0 ? new ScriptPool({ transforms: scripts, sources: tasks }) : undefined
   if (pool !== undefined) {

@@ -56,13 +56,15 @@ export function fitMethod(
   return said
 }
 
-/** Sets the sizes of crops. @returns them, for people */
+/** Sets the sizes of crops, and what depends on them. @returns them, for people */
 function fitCrops({ DATA }: Config, size: number, isGiven: (key: string) => boolean): string {
   const small = Math.max(12, Math.floor(size / 8) * 4)
   const wanted: Readonly<Record<string, readonly [key: string, value: (params: Sizes) => unknown]>> = {
     RandomResizedCrop: ['size', () => size],
     ImgPilToMultiCrop: ['size_crops', ({ size_crops }) => size_crops.map((_, i) => (i === 0 ? size : small))],
     ImgPilToPatchesAndImage: ['crop_size_image', () => size],
+    // A quarter of a cell of 3 × 3.
+    ImgPatchesFromTensor: ['patch_jitter', () => Math.floor(size / 12)],
   }
   const chosen: string[] = []
   for (const [at, transform] of DATA.TRAIN.TRANSFORMS.entries()) {
@@ -70,7 +72,7 @@ function fitCrops({ DATA }: Config, size: number, isGiven: (key: string) => bool
     if (fit === undefined) continue
     const [key, value] = fit
     if (!isGiven(`DATA.TRAIN.TRANSFORMS.${at}.${key}`)) transform[key] = value(transform as unknown as Sizes)
-    chosen.push([transform[key]].flat().join(' and '))
+    if (key !== 'patch_jitter') chosen.push([transform[key]].flat().join(' and '))
   }
   return chosen.join(', ')
 }
@@ -99,6 +101,11 @@ function fitHeads(config: Config, sizes: { size: number; most: number; classes: 
     }
     if (name === 'mae_decoder') params.patch_size = sizes.size / GRID
   }
+  const orders = config.DATA.TRAIN.TRANSFORMS.at(-1)?.num_permutations
+  if (typeof orders === 'number') {
+    setOutputs(heads, orders)
+    said.push(`permutations ${orders}`)
+  }
   if (config.DATA.TRAIN.LABEL_SOURCES.length > 0) {
     if (sizes.classes < 2) {
       throw new VisslError(
@@ -107,9 +114,13 @@ function fitHeads(config: Config, sizes: { size: number; most: number; classes: 
         'put each class into a sub-folder, or choose a method without labels: --method simclr',
       )
     }
-    const dims = heads.at(-1)?.[1].dims
-    if (dims !== undefined) dims[dims.length - 1] = sizes.classes
+    setOutputs(heads, sizes.classes)
     said.push(`classes ${sizes.classes}`)
   }
   return said
+}
+
+function setOutputs(heads: readonly [string, Head][], count: number): void {
+  const dims = heads.at(-1)?.[1].dims
+  if (dims !== undefined) dims[dims.length - 1] = count
 }
