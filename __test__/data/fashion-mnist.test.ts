@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { fetchFashionMnist, userCache } from '../../ts/data/fashion-mnist.ts'
+import { fetchFashionMnist } from '../../ts/data/fashion-mnist.ts'
+import { userCache } from '../../ts/data/user-cache.ts'
 
 test('the cache lies where the environment says', (t) => {
   t.is(userCache({ VISSL_CACHE: '/a', XDG_CACHE_HOME: '/b' }), '/a')

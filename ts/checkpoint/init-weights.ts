@@ -240,7 +240,7 @@ export function describeWeights(report: WeightsReport): string {
   const total = loaded.length + skipped.length + heads.length + missing.length
   const trunk = loaded.filter(([name]) => name.startsWith('trunk.')).length
   const lines = [
-    `weights of ${report.file}: ${loaded.length} of ${total} entries loaded, ${trunk} in the trunk, ${loaded.length - trunk} in the heads`,
+    `${report.file}: ${loaded.length} of ${total} entries loaded, ${trunk} in the trunk, ${loaded.length - trunk} in the heads`,
   ]
   const say = (what: string, names: readonly string[]) => {
     if (names.length > 0) lines.push(`  ${what} (${names.length}): ${shorten(names)}`)

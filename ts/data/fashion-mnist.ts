@@ -2,10 +2,12 @@ import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
+import { openAddress } from './download.ts'
+import { userCache } from './user-cache.ts'
 
 const run = promisify(execFile)
 const unzip = promisify(gunzip)
@@ -59,12 +61,6 @@ export interface FetchOptions {
 
 /** Where the files are, or why they could not be had: one line a source. */
 export type FashionMnist = { folder: string; from: string } | { folder: null; reasons: string[] }
-
-/** `VISSL_CACHE`, else `XDG_CACHE_HOME/vissl`, else `~/.cache/vissl`. */
-export function userCache(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.VISSL_CACHE) return env.VISSL_CACHE
-  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vissl')
-}
 
 /**
  * Fashion-MNIST (Xiao et al. 2017) as four gzip IDX files in the user cache, from the first source that has them:
@@ -192,28 +188,15 @@ function fromHome(home: string, timeout: number, signal?: AbortSignal): Read {
   return { read: (name) => download(`${home}/${name}.gz`, timeout, signal) }
 }
 
-/** Downloads a file; gives up when nothing arrives for `timeout` milliseconds. */
 async function download(url: string, timeout: number, signal?: AbortSignal): Promise<Uint8Array> {
-  const abort = new AbortController()
-  const stalled = () => abort.abort(new Error(`no answer within ${timeout / 1000} s`))
-  let timer = setTimeout(stalled, timeout)
-  try {
-    const either = signal === undefined ? abort.signal : AbortSignal.any([abort.signal, signal])
-    const response = await fetch(url, { signal: either })
-    if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`)
-    const pieces: Uint8Array[] = []
-    let bytes = 0
-    for await (const piece of response.body) {
-      clearTimeout(timer)
-      timer = setTimeout(stalled, timeout)
-      bytes += piece.length
-      if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
-      pieces.push(piece)
-    }
-    return Buffer.concat(pieces)
-  } finally {
-    clearTimeout(timer)
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of (await openAddress(url, { timeout, signal })).pieces) {
+    bytes += piece.length
+    if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
+    pieces.push(piece)
   }
+  return Buffer.concat(pieces)
 }
 
 /** The last telling line of what went wrong. */

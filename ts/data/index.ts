@@ -11,13 +11,13 @@ export {
 export { type EntryState, registerInFile, stateOf } from './catalog-file.ts'
 export { type CheckReport, checkData } from './check.ts'
 export { collators, type DataSplit, dataSources, type SplitName } from './dataset.ts'
+export { fetchFile, isAddress } from './download.ts'
 export { describeEpoch, type EpochTimes } from './epoch-times.ts'
 export {
   type FashionMnist,
   type FetchOptions,
   fashionMnistClasses,
   fetchFashionMnist,
-  userCache,
 } from './fashion-mnist.ts'
 export { fetchedDatasets } from './fetched.ts'
 export { createLoader, Loader, type LoaderOptions } from './loader.ts'
@@ -54,3 +54,4 @@ export {
 export { guessSource } from './sources/guess.ts'
 export { kinds } from './sources/kinds.ts'
 export { stageData } from './sources/staging.ts'
+export { userCache } from './user-cache.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ExitCode, VisslError } from '../errors.ts'
 import { writeIntegers } from './dataset-builders/npy.ts'
 import { distantPermutations } from './dataset-builders/permutations.ts'
-import { userCache } from './fashion-mnist.ts'
+import { userCache } from './user-cache.ts'
 
 type Entry = Readonly<Record<string, unknown>>
 

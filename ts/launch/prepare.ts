@@ -4,6 +4,7 @@ import { barrier, broadcastText, worldGroup } from '../distributed/index.ts'
 import type { ModelTrace } from '../models/index.ts'
 import { checkModel, checkParts } from './check-parts.ts'
 import { provideDatasets } from './datasets.ts'
+import { fetchFiles } from './fetch-files.ts'
 import { fitFolder } from './folder.ts'
 import { fitMachine, requireWorld } from './machine.ts'
 import { memoryFormatOf } from './memory-format.ts'
@@ -25,7 +26,7 @@ export interface Prepared {
 
 /**
  * Checks the names of parts, fits the configuration to machine and folder, infers what follows from it, follows shapes
- * through the model and fetches the data sets that are known by name, in this order: what can be found wrong without
+ * through the model and fetches data sets that are known by name and files of the web, in this order: what can be found wrong without
  * data is.
  *
  * @param say told what was chosen
@@ -43,7 +44,8 @@ export async function prepare(
   signals.throwIfStopped()
   const inferred = inferConfig(fitted, { origins })
   const trace = checkModel(inferred)
-  const ready = await provideDatasets(inferred, say, signals.signal)
+  const provided = await provideDatasets(inferred, say, signals.signal)
+  const ready = await fetchFiles(provided, say, signals.signal)
   signals.throwIfStopped()
   if (dryRun) return { fitted, config: ready, trace, cleanUp: async () => {} }
   const MEMORY_FORMAT = sharedMemoryFormat(ready, say)
