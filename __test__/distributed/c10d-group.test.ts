@@ -1,42 +1,11 @@
-import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { alone, joinGroup } from '../../ts/distributed/index.ts'
-
-const script = fileURLToPath(new URL('_rank.ts', import.meta.url))
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as { port: number }
-  await new Promise((done) => server.close(done))
-  return port
-}
-
-/** Runs a job of _rank.ts in processes of their own; gives what each sent, by rank. */
-async function ranks<T>(size: number, job: string, rendezvous: Record<string, string>): Promise<T[]> {
-  return Promise.all(
-    Array.from({ length: size }, (_, rank) => {
-      const child = fork(script, [job], {
-        execArgv: ['--import=@oxc-node/core/register'],
-        env: { ...process.env, ...rendezvous, RANK: String(rank), WORLD_SIZE: String(size) },
-      })
-      return new Promise<T>((done, fail) => {
-        let result: T
-        child.on('message', (message) => {
-          result = message as T
-        })
-        child.on('exit', (code) =>
-          code === 0 ? done(result) : fail(new Error(`rank ${rank} ended with ${code}`)),
-        )
-      })
-    }),
-  )
-}
+import type { ZeroResult } from './_rank.ts'
+import { freePort, ranks } from './_ranks.ts'
 
 test('collectives over TCP', async (t) => {
   const place = { MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) }
@@ -60,20 +29,43 @@ test('collectives over TCP', async (t) => {
   }
 })
 
-test('two processes train as one on the joined batch', async (t) => {
+test('two and four processes train as one on the joined batch', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'vissl-c10d-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const train = (size: number) =>
-    ranks<{ losses: number[]; weight: number[] }>(size, 'training', {
+    ranks<{ losses: number[]; state: number[] }>(size, 'training', {
       VISSL_RENDEZVOUS_FILE: join(folder, `store-${size}`),
+      OMP_NUM_THREADS: '1',
     })
   const [one] = await train(1)
-  const two = await train(2)
-  t.deepEqual(two[0], two[1])
-  const close = (a: number[], b: number[]) => a.every((value, i) => Math.abs(value - b[i]!) < 1e-6)
-  t.true(close(two[0]!.losses, one!.losses))
-  t.true(close(two[0]!.weight, one!.weight))
-  t.true(one!.losses[4]! < one!.losses[0]!)
+  t.is(one!.losses.length, 20)
+  t.true(one!.losses[19]! < one!.losses[0]!)
+  const close = (a: number[], b: number[]) => {
+    t.is(a.length, b.length)
+    return Math.max(...a.map((value, i) => Math.abs(value - b[i]!)))
+  }
+  for (const size of [2, 4]) {
+    const [first, ...others] = await train(size)
+    for (const other of others) t.deepEqual(other, first)
+    t.true(close(first!.losses, one!.losses) < 1e-5)
+    t.true(close(first!.state, one!.state) < 1e-5)
+  }
+})
+
+test('ZeRO shares out the state and trains as the optimizer inside, bit for bit', async (t) => {
+  const place = { MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()), OMP_NUM_THREADS: '1' }
+  for (const [rank, results] of (await ranks<ZeroResult[]>(2, 'zero', place)).entries()) {
+    t.true(results.length > 3)
+    for (const { name, moved, equal, kept, wholeEqual, resumed, misfit } of results) {
+      t.true(moved, name)
+      t.true(equal, `${name}: parameters`)
+      // The first process has gathered the whole; the largest layer is its own.
+      if (rank === 0) t.true(wholeEqual, `${name}: gathered state`)
+      else t.true(kept > 0.1 && kept < 0.5, `${name}: ${kept} of the state`)
+      t.deepEqual(resumed, [true, true], `${name}: resumed with two processes, and with one`)
+      t.regex(misfit, /groups of 1 parameters, the model needs/, name)
+    }
+  }
 })
 
 test('gradients are averaged while backward runs or after it, where a process lacks some too', async (t) => {

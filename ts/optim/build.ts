@@ -1,10 +1,12 @@
 import { larcParams, paramGroupParams } from '../config/schema/optimizers.ts'
+import { worldGroup } from '../distributed/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { type Module, parseParams } from '../nn/index.ts'
 import { Larc } from './larc.ts'
 import type { AnyOptimizer, ParamGroupInput } from './optimizer.ts'
 import { paramGroups } from './param-groups.ts'
 import { optimizers } from './registry.ts'
+import { Zero } from './zero.ts'
 
 /** The `OPTIMIZER` block of the configuration. */
 export interface OptimizerConfig {
@@ -20,8 +22,7 @@ export interface OptimizerConfig {
  * Builds the optimizer over a model's parameter groups. Learning rates are whatever the kind's default is until
  * `LearningRates` sets them.
  *
- * `zero` (Rajbhandari et al. 2020, arXiv:1910.02054) is its `base_optimizer`: updates are the same, and every process
- * keeps the whole state.
+ * `zero` divides the state of its `base_optimizer` among the run's processes, see {@link Zero}; one process has it all.
  *
  * @throws VisslError for an unknown name, parameters that do not fit, or LARC with anything but SGD
  */
@@ -31,7 +32,11 @@ export function buildOptimizer(config: OptimizerConfig, model: Module): AnyOptim
 }
 
 function optimizerOf(config: OptimizerConfig, groups: readonly ParamGroupInput[]): AnyOptimizer {
-  if (config.name === 'zero') return optimizerOf(baseOf(config), groups)
+  if (config.name === 'zero') {
+    const base = baseOf(config)
+    if (worldGroup().size === 1) return optimizerOf(base, groups)
+    return new Zero(groups, worldGroup(), (share) => optimizerOf(base, share))
+  }
   const kind = optimizers.get(config.name)
   const optimizer = new kind(groups, parseParams(`optimizer "${config.name}"`, kind.params, config) as never)
   if (config.use_larc !== true) return optimizer

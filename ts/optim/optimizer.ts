@@ -146,15 +146,7 @@ export abstract class Optimizer implements AnyOptimizer {
 
   /** Every parameter with its saved state, as far as there is one. */
   #pair(saved: OptimizerState): [Parameter, ParameterState][] {
-    const expected = this.groups.map((group) => group.params.length)
-    const got = saved.param_groups.map((group) => (Array.isArray(group.params) ? group.params.length : -1))
-    if (expected.join() !== got.join()) {
-      throw new VisslError(
-        ExitCode.data,
-        `the optimizer's state has groups of ${got.join(', ')} parameters, the model needs ${expected.join(', ')}`,
-        'resume with the model and the OPTIMIZER settings that wrote the checkpoint',
-      )
-    }
+    checkGroups(this.groups, saved)
     const pairs: [Parameter, ParameterState][] = []
     for (const [g, group] of this.groups.entries()) {
       const ids = saved.param_groups[g]!.params as number[]
@@ -179,4 +171,16 @@ export abstract class Optimizer implements AnyOptimizer {
   free(): void {
     this.memory.free()
   }
+}
+
+/** @throws VisslError when a saved state has other groups, or groups of other sizes */
+export function checkGroups(groups: readonly ParamGroup[], saved: OptimizerState): void {
+  const expected = groups.map((group) => group.params.length)
+  const got = saved.param_groups.map((group) => (Array.isArray(group.params) ? group.params.length : -1))
+  if (expected.join() === got.join()) return
+  throw new VisslError(
+    ExitCode.data,
+    `the optimizer's state has groups of ${got.join(', ')} parameters, the model needs ${expected.join(', ')}`,
+    'resume with the model and the OPTIMIZER settings that wrote the checkpoint',
+  )
 }
