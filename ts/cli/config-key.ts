@@ -1,4 +1,4 @@
-import { allKeys, type Extensions, getAt, schemaAt, type Tree } from '../config/index.ts'
+import { allKeys, type Extensions, getAt, outlineAt, type Tree } from '../config/index.ts'
 import { relocatedPath } from '../config/relocate.ts'
 import { didYouMean, ExitCode, VisslError } from '../errors.ts'
 
@@ -25,8 +25,8 @@ export function pathOf(tree: Tree, key: string, extensions: Extensions = {}): st
 }
 
 function isListed(path: readonly string[], extensions: Extensions): boolean {
-  const schema = schemaAt(path, extensions)
-  return schema !== undefined && schema !== 'free'
+  const outline = outlineAt(path, extensions)
+  return outline !== undefined && outline !== 'free'
 }
 
 /** Keys that may be meant: misspelt as a whole, or named by their last part alone. */

@@ -1,5 +1,5 @@
-import { z } from 'zod'
-import { defaultTree, describeType, type Extensions, isOpenAt, keysAt, schemaAt, unwrap } from './known.ts'
+import { defaultTree, type Extensions, isOpenAt, keysAt, outlineAt } from './listed.ts'
+import { choicesOf, describeOutline, type Outline } from './outline.ts'
 import { getAt, type Path, type Tree, type Value } from './tree.ts'
 
 /** What the schema says of one key. */
@@ -42,40 +42,17 @@ export function describeKeys(path: Path = [], extensions: Extensions = {}): KeyD
 }
 
 function describe(path: Path, extensions: Extensions, defaults: Tree): KeyDescription | undefined {
-  const schema = schemaAt(path, extensions)
-  if (schema === undefined) return undefined
-  const isFree = schema === 'free'
-  const inner = isFree ? undefined : unwrap(schema)
-  const isBlock = inner instanceof z.ZodObject || keysAt(path, extensions).length > 0
-  const kind = isBlock ? 'block' : inner instanceof z.ZodRecord ? 'map' : 'value'
+  const found = outlineAt(path, extensions)
+  if (found === undefined) return undefined
+  const outline: Outline = found === 'free' ? { kind: 'any' } : found
+  const kind = outline.kind === 'map' ? 'block' : outline.kind === 'record' ? 'map' : 'value'
   return {
     path: path.join('.'),
     kind,
-    type: describeType(schema),
-    choices: choicesOf(inner),
+    type: describeOutline(outline),
+    choices: choicesOf(outline),
     default: getAt(defaults, path),
-    description: isFree ? '' : descriptionOf(schema),
+    description: outline.description ?? '',
     isOpen: kind === 'map' || (kind === 'block' && isOpenAt(path, extensions)),
   }
-}
-
-function choicesOf(schema: z.ZodType | undefined): string[] {
-  if (schema instanceof z.ZodEnum) return schema.options.map(String)
-  if (schema instanceof z.ZodLiteral) return [...schema.values].map(String)
-  if (schema instanceof z.ZodUnion) {
-    const all = (schema.options as readonly z.ZodType[]).map((option) => choicesOf(unwrap(option)))
-    return all.every((choices) => choices.length > 0) ? all.flat() : []
-  }
-  return []
-}
-
-/** The description of a schema, given before or after a default was added. */
-function descriptionOf(schema: z.ZodType): string {
-  if (schema.description !== undefined) return schema.description
-  const isWrapped =
-    schema instanceof z.ZodDefault ||
-    schema instanceof z.ZodPrefault ||
-    schema instanceof z.ZodOptional ||
-    schema instanceof z.ZodNullable
-  return isWrapped ? descriptionOf(schema.unwrap() as z.ZodType) : ''
 }

@@ -1,6 +1,6 @@
 import type { Composition } from './compose.ts'
 import { describeKey, describeKeys, type KeyDescription } from './describe.ts'
-import type { Extensions } from './known.ts'
+import type { Extensions } from './listed.ts'
 import { historyOf, type Step } from './origins.ts'
 import { getAt, isTree, type Path, type Value } from './tree.ts'
 

@@ -1,5 +1,5 @@
 import { ExitCode, VisslError } from '../errors.ts'
-import { describeValue } from './listed.ts'
+import { describeValue } from './mistake.ts'
 import { describeOrigin, type Origin, type Origins, originOf } from './origins.ts'
 import { copy, deleteAt, getAt, isSame, isTree, type Path, setAt, type Tree, type Value } from './tree.ts'
 

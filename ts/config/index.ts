@@ -7,7 +7,7 @@ export {
 } from './compose.ts'
 export { type InferOptions, inferConfig } from './infer.ts'
 export { inferTree } from './infer-tree.ts'
-export { allKeys, defaultTree, type Extensions, outlineAt as schemaAt } from './listed.ts'
+export { allKeys, defaultTree, type Extensions, outlineAt } from './listed.ts'
 export { defaultConfigDirs, listOptions, packageConfigs } from './locate.ts'
 export { errorOf, type Mistake } from './mistake.ts'
 export { describeOrigin, historyOf, type Origin, Origins, originOf, type Step } from './origins.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { describeKeys } from './describe.ts'
-import type { Extensions } from './known.ts'
+import type { Extensions } from './listed.ts'
 import { movedPath } from './relocate.ts'
 import { rootSchema } from './schema/index.ts'
 

@@ -12,27 +12,7 @@ export type Extensions = Readonly<Record<string, z.ZodType>>
 
 /** What may stand at the place `path`: an outline, `free` where anything may stand, or nothing. */
 export function outlineAt(path: Path, extensions: Extensions = {}): Outline | 'free' | undefined {
-  for (const [key, schema] of Object.entries(extensions)) {
-    const prefix = ['config', ...key.split('.')]
-    if (prefix.every((part, i) => path[i] === part)) {
-      return descend(extensionOutline(schema), path.slice(prefix.length))
-    }
-  }
-  return descend(builtIn.outline, path)
-}
-
-const extensionOutlines = new WeakMap<z.ZodType, Outline>()
-
-function extensionOutline(schema: z.ZodType): Outline {
-  const known = extensionOutlines.get(schema)
-  if (known !== undefined) return known
-  const outline = outlineOf(schema)
-  extensionOutlines.set(schema, outline)
-  return outline
-}
-
-function descend(from: Outline, path: Path): Outline | 'free' | undefined {
-  let outline = from
+  let outline = wholeOutline(extensions)
   for (const key of path) {
     let next: Outline | undefined
     if (outline.kind === 'map') next = Object.hasOwn(outline.keys, key) ? outline.keys[key] : undefined
@@ -45,17 +25,35 @@ function descend(from: Outline, path: Path): Outline | 'free' | undefined {
   return outline.kind === 'any' ? 'free' : outline
 }
 
-/** Keys that the schema lists at a place, extensions included. */
+const wholeOutlines = new WeakMap<Extensions, Outline>()
+
+/** The built-in outline with those of the extensions in their places. */
+function wholeOutline(extensions: Extensions): Outline {
+  let whole = wholeOutlines.get(extensions)
+  if (whole === undefined) {
+    whole = builtIn.outline
+    for (const [key, schema] of Object.entries(extensions))
+      whole = withPart(whole, ['config', ...key.split('.')], outlineOf(schema))
+    wholeOutlines.set(extensions, whole)
+  }
+  return whole
+}
+
+function withPart(outline: Outline, [key, ...below]: Path, part: Outline): Outline {
+  if (key === undefined) return part
+  const map = outline.kind === 'map' ? outline : EMPTY
+  const inner = Object.hasOwn(map.keys, key) ? map.keys[key]! : EMPTY
+  return { ...map, keys: { ...map.keys, [key]: withPart(inner, below, part) } }
+}
+
+const EMPTY: Outline & { kind: 'map' } = { kind: 'map', open: true, keys: {} }
+
+/** Keys that the schema lists at a place. */
 export function keysAt(path: Path, extensions: Extensions = {}): string[] {
   const outline = outlineAt(path, extensions)
-  const keys =
-    outline !== undefined && outline !== 'free' && outline.kind === 'map' ? Object.keys(outline.keys) : []
-  const prefix = path.slice(1).join('.')
-  for (const key of Object.keys(extensions)) {
-    const parts = key.split('.')
-    if (path.length > 0 && parts.slice(0, -1).join('.') === prefix) keys.push(parts.at(-1)!)
-  }
-  return [...new Set(keys)]
+  return outline !== undefined && outline !== 'free' && outline.kind === 'map'
+    ? Object.keys(outline.keys)
+    : []
 }
 
 /** Whether keys that are not listed may stand at a place. */
@@ -79,14 +77,4 @@ export function defaultTree(extensions: Extensions = {}): Tree {
     setAt(tree, ['config', ...key.split('.')], schema.parse({}) as Value)
   }
   return tree
-}
-
-/** A value as it is shown in a message. */
-export function describeValue(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  const text = typeof value === 'number' ? String(value) : JSON.stringify(value)
-  const short = text.length > 60 ? `${text.slice(0, 57)}…` : text
-  if (typeof value === 'string') return `${short} (text)`
-  if (Array.isArray(value)) return `${short} (a list)`
-  return typeof value === 'object' && value !== null ? `${short} (a map)` : short
 }

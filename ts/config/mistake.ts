@@ -24,3 +24,13 @@ export function mistakeOf(error: unknown): Mistake {
   if (!(error instanceof VisslError)) throw error
   return { message: error.message, fix: error.fix ?? '' }
 }
+
+/** A value as it is shown in a message. */
+export function describeValue(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value)
+  const short = text.length > 60 ? `${text.slice(0, 57)}…` : text
+  if (typeof value === 'string') return `${short} (text)`
+  if (Array.isArray(value)) return `${short} (a list)`
+  return typeof value === 'object' && value !== null ? `${short} (a map)` : short
+}

@@ -4,12 +4,13 @@ import { isOpen } from './schema/open.ts'
 
 /** The outline of a schema. Loads no zod: a schema knows its own definition. */
 export function outlineOf(schema: z.ZodType): Outline {
-  const { def } = schema
+  const { def, description } = schema
+  const said = description === undefined ? {} : { description }
   if (def.type === 'default' || def.type === 'prefault' || def.type === 'optional') {
-    return { ...outlineOf(innerOf(schema)), optional: true }
+    return { ...outlineOf(innerOf(schema)), optional: true, ...said }
   }
-  if (def.type === 'nullable') return { ...outlineOf(innerOf(schema)), nullable: true }
-  return shapeOf(schema)
+  if (def.type === 'nullable') return { ...outlineOf(innerOf(schema)), nullable: true, ...said }
+  return { ...shapeOf(schema), ...said }
 }
 
 function innerOf(schema: z.ZodType): z.ZodType {

@@ -1,10 +1,11 @@
 import { isTree, type Path, type Value } from './tree.ts'
 
 /**
- * What a schema says of a place, as data: enough to tell what may stand there without zod, whose loading takes longer
- * than composing a configuration.
+ * What a schema says of a place, as data: what may stand there and what it is for, without zod, whose loading takes
+ * longer than composing a configuration.
  */
 export type Outline = Kind & {
+  readonly description?: string
   readonly nullable?: true
   /** May be missing: it has a default, or none is needed. */
   readonly optional?: true
@@ -93,6 +94,14 @@ function isWithin(value: number, limits: NumberKind): boolean {
 /** What may stand at a place, in words: `a whole number of at least 1`. */
 export function describeOutline(outline: Outline): string {
   return `${describeKind(outline)}${outline.nullable ? ', or null' : ''}`
+}
+
+/** The allowed values where they are a closed set. */
+export function choicesOf(outline: Outline): string[] {
+  if (outline.kind === 'choice') return outline.of.map(String)
+  if (outline.kind !== 'union') return []
+  const all = outline.of.map(choicesOf)
+  return all.every((choices) => choices.length > 0) ? all.flat() : []
 }
 
 function describeKind(outline: Outline): string {
