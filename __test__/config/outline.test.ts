@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -132,16 +132,35 @@ test('the whole schema and its outline agree on changed trees', (t) => {
   })
 })
 
+/** Prints the number of keys, in a process of its own. */
+function run(cache: string): string {
+  const program = `import('${new URL('../../ts/config/listed.ts', import.meta.url)}').then(({ allKeys }) => console.log(allKeys().length))`
+  const child = spawnSync(process.execPath, ['--import=@oxc-node/core/register', '-e', program], {
+    env: { ...process.env, VISSL_CACHE: cache },
+    encoding: 'utf8',
+  })
+  return child.stdout
+}
+
+test('the cache keeps what the newest few versions wrote, and nothing else is touched', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'vissl-cache-'))
+  const old = Array.from({ length: 6 }, (_, i) => `schema-${String(i).repeat(32)}.json`)
+  const left = `${old[5]}.half-written`
+  for (const [i, name] of [left, ...old].entries()) {
+    writeFileSync(join(folder, name), '{}')
+    utimesSync(join(folder, name), 1000 + i, 1000 + i)
+  }
+  writeFileSync(join(folder, 'schema-notes.json'), '')
+  run(folder)
+  const names = readdirSync(folder)
+  const [ours, ...more] = names.filter((name) => !old.includes(name) && name !== 'schema-notes.json')
+  t.regex(ours!, /^schema-[0-9a-f]{32}\.json$/)
+  t.deepEqual(more, [])
+  t.deepEqual(names.sort(), [...old.slice(3), ours!, 'schema-notes.json'].sort())
+})
+
 test('the cache is made, mended, and done without', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'vissl-cache-'))
-  const run = (cache: string): string => {
-    const program = `import('${new URL('../../ts/config/listed.ts', import.meta.url)}').then(({ allKeys }) => console.log(allKeys().length))`
-    const child = spawnSync(process.execPath, ['--import=@oxc-node/core/register', '-e', program], {
-      env: { ...process.env, VISSL_CACHE: cache },
-      encoding: 'utf8',
-    })
-    return child.stdout
-  }
   const keys = run(join(folder, 'made'))
   t.true(Number(keys) > 300)
   const [name, ...others] = readdirSync(join(folder, 'made'))

@@ -12,6 +12,10 @@ const unread: Readonly<Record<string, RegExp>> = {
   'test/integration_test/quick_deepcluster_v2': /config\.DISTRIBUTED\.DISTR_ON is not a known key/,
 }
 
+/** Keys that VISSL's own programs read, or its event files, and nothing here. */
+const ineffective =
+  /config\.(?:SVM|NEAREST_NEIGHBOR|TENSORBOARD_SETUP\.EXPERIMENT_LOG_DIR)\b.* has no effect: /
+
 /** The base that an overlay is for: one of the nearest folder above that has any. */
 function baseFor(overlay: string): string {
   const elsewhere: Readonly<Record<string, string>> = {
@@ -34,8 +38,9 @@ test('every base composes; only keys that nothing reads are warned about', (t) =
   for (const name of names.base) {
     const { warnings, checked } = compose(`config=${name}`)
     t.true(checked.ok, checked.ok ? name : `${name}: ${checked.mistakes[0]?.message}`)
-    t.is(warnings.length, name in unread ? 1 : 0, `${name}: ${warnings.join('; ')}`)
-    if (name in unread) t.regex(warnings[0]!, unread[name]!)
+    const unknown = warnings.filter((warning) => !ineffective.test(warning))
+    t.is(unknown.length, name in unread ? 1 : 0, `${name}: ${warnings.join('; ')}`)
+    if (name in unread) t.regex(unknown[0]!, unread[name]!)
   }
 })
 
@@ -45,8 +50,9 @@ test('every overlay composes over its base; only keys that nothing reads are war
     const overlay = `+config/${name.slice(0, cut)}=${name.slice(cut + 1)}`
     const { warnings, checked } = compose(`config=${baseFor(name)}`, overlay)
     t.true(checked.ok, checked.ok ? name : `${name}: ${checked.mistakes[0]?.message}`)
-    t.is(warnings.length, name in unread ? 1 : 0, `${name}: ${warnings.join('; ')}`)
-    if (name in unread) t.regex(warnings[0]!, unread[name]!)
+    const unknown = warnings.filter((warning) => !ineffective.test(warning))
+    t.is(unknown.length, name in unread ? 1 : 0, `${name}: ${warnings.join('; ')}`)
+    if (name in unread) t.regex(unknown[0]!, unread[name]!)
   }
 })
 

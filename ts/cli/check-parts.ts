@@ -12,6 +12,7 @@ import { meters } from '../meters/index.ts'
 import { heads, trunks } from '../models/index.ts'
 import { parseParams } from '../nn/index.ts'
 import { optimizers } from '../optim/index.ts'
+import { hooks } from '../train/hook.ts'
 import { trainSteps } from '../train/train-step.ts'
 import { schedulesOf } from './schedules.ts'
 
@@ -26,7 +27,7 @@ export function checkParts(
   origins: ReadonlyMap<string, Origin>,
   known: readonly Mistake[] = [],
 ): Mistake[] {
-  const { LOSS, MODEL, OPTIMIZER, METERS, TRAINER } = tree.config as unknown as Config
+  const { LOSS, MODEL, OPTIMIZER, METERS, TRAINER, HOOKS } = tree.config as unknown as Config
   const mistakes: Mistake[] = []
   const attempt = (key: string, check: () => unknown): void => {
     if (known.some(({ message }) => message.includes(`config.${key}`))) return
@@ -70,5 +71,7 @@ export function checkParts(
   attempt('OPTIMIZER', () => schedulesOf(tree))
   attempt('TRAINER.TRAIN_STEP_NAME', () => trainSteps.get(TRAINER.TRAIN_STEP_NAME))
   attempt('METERS.name', () => METERS.name === '' || meters.get(METERS.name))
+  attempt('METERS.names', () => METERS.names?.map((name) => meters.get(name)))
+  attempt('HOOKS.EXTRA', () => HOOKS.EXTRA.map((name) => hooks.get(name)))
   return mistakes
 }

@@ -1,4 +1,4 @@
-import type { Composition, Mistake } from '../config/index.ts'
+import type { Composition, Config, Mistake, Tree } from '../config/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { styleFor } from '../logging/style.ts'
 import type { Arguments } from './arguments.ts'
@@ -10,9 +10,10 @@ export const configCheck: Command = {
   usage: '[FILE …] [config=NAME] [+config/GROUP=NAME …] [config.KEY=VALUE …]',
   description:
     'Checks configurations as training would: syntax, unknown keys, types and ranges, inference, names and\n' +
-    'parameters of parts. All mistakes are printed at once, with file, line and column. Each FILE is a YAML file, the name of a configuration\n' +
-    'or the folder of a run; overrides apply to all. Without FILE, the command line itself is checked. Exits with 2\n' +
-    'when something is wrong. Unknown keys in files are warnings, as VISSL accepts them, unless --strict is given.',
+    'parameters of parts, shapes through the model. All mistakes are printed at once, with file, line and column. Each\n' +
+    'FILE is a YAML file, the name of a configuration or the folder of a run; overrides apply to all. Without FILE, the\n' +
+    'command line itself is checked. Exits with 2 when something is wrong. Unknown keys in files, and keys that nothing\n' +
+    'reads, are warnings, as VISSL accepts them, unless --strict is given.',
   options: [{ name: 'strict', takes: 'flag', description: 'warnings are mistakes' }, ...inputOptions],
   examples: [
     ['vissl config check ./mine.yaml', 'a file'],
@@ -40,6 +41,7 @@ interface Result {
 }
 
 async function examine(args: Arguments, cwd: string, file: string | undefined): Promise<Result> {
+  const { mistakeOf, relationMistakes } = await import('../config/index.ts')
   let composition: Composition
   try {
     composition = await composeInput(args, cwd, file === undefined ? undefined : baseOf(file, cwd))
@@ -47,12 +49,14 @@ async function examine(args: Arguments, cwd: string, file: string | undefined): 
     return { mistakes: [mistakeOf(error)], warnings: [] }
   }
   const { checked, warnings, origins } = composition
-  const mistakes = checked.ok ? [] : checked.mistakes
+  const mistakes = checked.ok ? relationMistakes(checked.root.config, origins) : checked.mistakes
   try {
     const { inferTree } = await import('../config/infer-tree.ts')
     const { checkParts } = await import('./check-parts.ts')
     const tree = inferTree(composition)
-    return { mistakes: [...mistakes, ...checkParts(tree, origins, mistakes)], warnings }
+    mistakes.push(...checkParts(tree, origins, mistakes))
+    if (mistakes.length === 0) await followShapes(tree)
+    return { mistakes, warnings }
   } catch (error) {
     const found = mistakeOf(error)
     const isKnown = mistakes.some(({ message }) => isAboutSame(message, found.message))
@@ -68,9 +72,10 @@ function isAboutSame(known: string, found: string): boolean {
   )
 }
 
-function mistakeOf(error: unknown): Mistake {
-  if (!(error instanceof VisslError)) throw error
-  return { message: error.message, fix: error.fix ?? '' }
+/** @throws VisslError where trunk, heads and images do not fit one another */
+async function followShapes(tree: Tree): Promise<void> {
+  const { checkModel } = await import('../launch/check-parts.ts')
+  checkModel(tree.config as unknown as Config)
 }
 
 /** Prints what was found of one configuration; tells whether it is good. */

@@ -25,8 +25,7 @@ export function pathOf(tree: Tree, key: string, extensions: Extensions = {}): st
 }
 
 function isListed(path: readonly string[], extensions: Extensions): boolean {
-  const outline = outlineAt(path, extensions)
-  return outline !== undefined && outline !== 'free'
+  return (outlineAt(path, extensions)?.kind ?? 'any') !== 'any'
 }
 
 /** Keys that may be meant: misspelt as a whole, or named by their last part alone. */

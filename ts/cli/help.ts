@@ -1,5 +1,6 @@
 import type { Style } from '../logging/style.ts'
 import type { OptionSpec } from './arguments.ts'
+import { columns } from './columns.ts'
 import type { Command, CommandEntry } from './command.ts'
 
 /** Help for the whole program. */
@@ -9,12 +10,12 @@ export function programHelp(commands: ReadonlyMap<string, CommandEntry>, style: 
     '',
     `${style.bold('usage')}  vissl COMMAND [ARGUMENTS]`,
     '',
-    ...columns(
+    ...table(
       [...commands].map(([name, { summary }]) => [name, summary]),
       style,
     ),
     '',
-    ...columns(
+    ...table(
       [
         ['--help', 'help; after a command, for that command'],
         ['--version', 'the version'],
@@ -23,7 +24,7 @@ export function programHelp(commands: ReadonlyMap<string, CommandEntry>, style: 
     ),
     '',
     style.bold('to begin'),
-    ...columns(
+    ...table(
       [
         ['vissl train config=quickstart', 'a few minutes, data included'],
         ['vissl train ./my-photos', 'your own images, no configuration'],
@@ -44,12 +45,12 @@ export function groupHelp(
   return [
     `${style.bold('usage')}  vissl ${group} COMMAND [ARGUMENTS]`,
     '',
-    ...columns(
+    ...table(
       names.map((name) => [name, commands.get(name)!.summary]),
       style,
     ),
     '',
-    ...columns([[`vissl help ${group} COMMAND`, 'options and examples of one']], style),
+    ...table([[`vissl help ${group} COMMAND`, 'options and examples of one']], style),
     '',
   ].join('\n')
 }
@@ -64,10 +65,10 @@ export function commandHelp(name: string, command: Command, style: Style): strin
     command.description,
     '',
     style.bold('options'),
-    ...columns(options, style),
+    ...table(options, style),
     '',
     style.bold('examples'),
-    ...columns(command.examples, style),
+    ...table(command.examples, style),
     '',
   ].join('\n')
 }
@@ -77,7 +78,7 @@ function optionName({ name, takes, value = 'VALUE' }: OptionSpec): string {
   return takes === 'optional' ? `--${name} [${value}]` : `--${name} ${value}`
 }
 
-function columns(rows: readonly (readonly [string, string])[], style: Style): string[] {
-  const width = Math.max(...rows.map(([left]) => left.length))
-  return rows.map(([left, right]) => `  ${style.cyan(left.padEnd(width))}  ${right}`)
+/** Names in colour beside what they do. */
+function table(rows: readonly (readonly [string, string])[], style: Style): string[] {
+  return columns(rows.map(([name, text]) => [style.cyan(name), text]))
 }

@@ -38,8 +38,8 @@ export const modelShow: Command = {
       throw new VisslError(ExitCode.usage, `unexpected argument ${extra}`, 'name one configuration')
     const composition = await composeInput(args, cwd, name)
     if (!composition.checked.ok) {
-      const [mistake] = composition.checked.mistakes
-      throw new VisslError(ExitCode.usage, mistake!.message, mistake!.fix)
+      const { errorOf } = await import('../config/index.ts')
+      throw errorOf(composition.checked.mistakes)
     }
     printWarnings(terminal, composition)
     const config = composition.checked.root.config as Config

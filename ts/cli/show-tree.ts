@@ -1,5 +1,6 @@
 import { describeOrigin, type Origin, originOf, type Value } from '../config/index.ts'
 import { toJson } from '../config/json-value.ts'
+import { isTree } from '../config/tree.ts'
 import type { Style } from '../logging/style.ts'
 
 /** A part of a configuration, one value a line with its origin. */
@@ -11,12 +12,7 @@ export function asLines(
 ): string {
   const lines: string[] = []
   const walk = (value: Value, at: readonly string[]): void => {
-    if (
-      typeof value === 'object' &&
-      value !== null &&
-      !Array.isArray(value) &&
-      Object.keys(value).length > 0
-    ) {
+    if (isTree(value) && Object.keys(value).length > 0) {
       for (const [key, child] of Object.entries(value)) walk(child, [...at, key])
       return
     }

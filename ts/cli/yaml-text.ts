@@ -1,4 +1,4 @@
-import type { Tree, Value } from '../config/index.ts'
+import { isTree, type Tree, type Value } from '../config/tree.ts'
 
 /** Elements of lists that are no longer than this stand on one line. */
 const WIDTH = 100
@@ -11,7 +11,7 @@ const WORDS = /^(?:y|n|yes|no|on|off|true|false|null|nan|inf)$/i
  * lists in brackets where they fit a line.
  */
 export function yamlText(value: Value): string {
-  if (isMap(value) && Object.keys(value).length > 0) return block(value, '')
+  if (isTree(value) && Object.keys(value).length > 0) return block(value, '')
   return `${Array.isArray(value) && value.length > 0 ? list(value, '') : inline(value)}\n`.replace(/^\n/, '')
 }
 
@@ -23,7 +23,7 @@ function block(map: Tree, indent: string): string {
 
 /** What follows a colon. */
 function below(value: Value, indent: string): string {
-  if (isMap(value) && Object.keys(value).length > 0) return `\n${block(value, `${indent}  `)}`
+  if (isTree(value) && Object.keys(value).length > 0) return `\n${block(value, `${indent}  `)}`
   if (Array.isArray(value) && value.length > 0) return `${list(value, `${indent}  `)}\n`
   return ` ${inline(value)}\n`
 }
@@ -35,7 +35,7 @@ function list(items: readonly Value[], indent: string): string {
   if (isFlat && (whole.length <= WIDTH || indent === '')) return indent === '' ? whole : ` ${whole}`
   const lines = items.map((item) => {
     const line = inline(item)
-    if (line.length <= WIDTH || !isMap(item)) return `\n${indent}- ${line}`
+    if (line.length <= WIDTH || !isTree(item)) return `\n${indent}- ${line}`
     // The first key stands beside the dash.
     return `\n${indent}- ${block(item, `${indent}  `).trimStart().trimEnd()}`
   })
@@ -44,7 +44,7 @@ function list(items: readonly Value[], indent: string): string {
 
 function inline(value: Value): string {
   if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`
-  if (!isMap(value)) return scalar(value)
+  if (!isTree(value)) return scalar(value)
   return `{${Object.entries(value)
     .map(([key, item]) => `${scalar(key)}: ${inline(item)}`)
     .join(', ')}}`
@@ -61,8 +61,4 @@ function number(value: number): string {
   if (Number.isNaN(value)) return '.nan'
   if (!Number.isFinite(value)) return value > 0 ? '.inf' : '-.inf'
   return Object.is(value, -0) ? '-0.0' : String(value).replace(/^(-?\d+)e/, '$1.0e')
-}
-
-function isMap(value: Value): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -124,7 +124,7 @@ function notThere(
 /** Whether the schema lists the key, and has no default for it that could have been removed. */
 function isOptional(path: Path, origins: Origins, extensions: Extensions): boolean {
   const outline = outlineAt(path, extensions)
-  return outline !== undefined && outline !== 'free' && getAt(origins.defaults, path) === undefined
+  return outline !== undefined && outline.kind !== 'any' && getAt(origins.defaults, path) === undefined
 }
 
 function there(tree: Tree, path: Path, value: Value, { text, key }: Override): Mistake | undefined {

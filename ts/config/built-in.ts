@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
 import type { Outline } from './outline.ts'
@@ -15,6 +15,9 @@ export interface BuiltIn {
   /** The schema itself, where it says something that an outline cannot. */
   readonly schema?: z.ZodType
 }
+
+/** Files of the schema that stay in the cache. */
+const KEPT = 4
 
 /**
  * The built-in schema's outline and defaults. They are kept in the user's cache under the digest of the files that they
@@ -79,11 +82,20 @@ function read(file: string | undefined): BuiltIn | undefined {
 /** Other processes may write the same; a folder that cannot be written only costs time. */
 function write(file: string, text: string): void {
   try {
-    mkdirSync(join(file, '..'), { recursive: true })
+    mkdirSync(dirname(file), { recursive: true })
     const beside = `${file}.${randomUUID()}`
     writeFileSync(beside, text)
     renameSync(beside, file)
+    prune(dirname(file))
   } catch {
     // The next run tries again.
   }
+}
+
+/** Leaves the newest files alone: versions of vissl that are used in turn find theirs. */
+function prune(folder: string): void {
+  const written = readdirSync(folder)
+    .filter((name) => /^schema-[0-9a-f]{32}\.json/.test(name))
+    .map((name) => ({ path: join(folder, name), at: statSync(join(folder, name)).mtimeMs }))
+  for (const { path } of written.sort((a, b) => b.at - a.at).slice(KEPT)) rmSync(path, { force: true })
 }

@@ -1,5 +1,6 @@
 import { applyOverride } from './apply.ts'
 import { type Choice, choose } from './choose.ts'
+import { ineffectiveKeys } from './ineffective.ts'
 import { defaultTree, type Extensions } from './listed.ts'
 import { defaultConfigDirs, type LocatedFile, loadOption } from './locate.ts'
 import { errorOf, mistakeOf } from './mistake.ts'
@@ -104,7 +105,11 @@ export function composeTree(request: ComposeRequest): Composition {
   return {
     tree,
     origins,
-    warnings: [...composing.warnings, ...interpolations(composing)],
+    warnings: [
+      ...composing.warnings,
+      ...interpolations(composing),
+      ...ineffectiveKeys(tree, origins, extensions),
+    ],
     configPath: baseFile.name,
     configName: base.option.replace(/\.yaml$/, ''),
     checked,

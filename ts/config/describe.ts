@@ -1,5 +1,5 @@
 import { defaultTree, type Extensions, isOpenAt, keysAt, outlineAt } from './listed.ts'
-import { choicesOf, describeOutline, type Outline } from './outline.ts'
+import { choicesOf, describeOutline } from './outline.ts'
 import { getAt, type Path, type Tree, type Value } from './tree.ts'
 
 /** What the schema says of one key. */
@@ -42,9 +42,8 @@ export function describeKeys(path: Path = [], extensions: Extensions = {}): KeyD
 }
 
 function describe(path: Path, extensions: Extensions, defaults: Tree): KeyDescription | undefined {
-  const found = outlineAt(path, extensions)
-  if (found === undefined) return undefined
-  const outline: Outline = found === 'free' ? { kind: 'any' } : found
+  const outline = outlineAt(path, extensions)
+  if (outline === undefined) return undefined
   const kind = outline.kind === 'map' ? 'block' : outline.kind === 'record' ? 'map' : 'value'
   return {
     path: path.join('.'),

@@ -10,20 +10,22 @@ import { copy, type Path, setAt, type Tree, type Value } from './tree.ts'
  */
 export type Extensions = Readonly<Record<string, z.ZodType>>
 
-/** What may stand at the place `path`: an outline, `free` where anything may stand, or nothing. */
-export function outlineAt(path: Path, extensions: Extensions = {}): Outline | 'free' | undefined {
+/** What may stand at the place `path`; below what may be anything, too. `undefined` where the schema knows no place. */
+export function outlineAt(path: Path, extensions: Extensions = {}): Outline | undefined {
   let outline = wholeOutline(extensions)
   for (const key of path) {
     let next: Outline | undefined
     if (outline.kind === 'map') next = Object.hasOwn(outline.keys, key) ? outline.keys[key] : undefined
     else if (outline.kind === 'list') next = /^\d+$/.test(key) ? outline.of : undefined
     else if (outline.kind === 'record') next = outline.of
-    else return 'free'
+    else return ANYTHING
     if (next === undefined) return undefined
     outline = next
   }
-  return outline.kind === 'any' ? 'free' : outline
+  return outline
 }
+
+const ANYTHING: Outline = { kind: 'any' }
 
 const wholeOutlines = new WeakMap<Extensions, Outline>()
 
@@ -51,15 +53,13 @@ const EMPTY: Outline & { kind: 'map' } = { kind: 'map', open: true, keys: {} }
 /** Keys that the schema lists at a place. */
 export function keysAt(path: Path, extensions: Extensions = {}): string[] {
   const outline = outlineAt(path, extensions)
-  return outline !== undefined && outline !== 'free' && outline.kind === 'map'
-    ? Object.keys(outline.keys)
-    : []
+  return outline?.kind === 'map' ? Object.keys(outline.keys) : []
 }
 
 /** Whether keys that are not listed may stand at a place. */
 export function isOpenAt(path: Path, extensions: Extensions = {}): boolean {
   const outline = outlineAt(path, extensions)
-  return outline === undefined || outline === 'free' || outline.kind !== 'map' || outline.open
+  return outline?.kind !== 'map' || outline.open
 }
 
 /** Paths of all listed keys. */

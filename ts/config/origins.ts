@@ -138,3 +138,10 @@ export function describeOrigin(origin: Origin): string {
       return `rule "${origin.rule}"`
   }
 }
+
+/** Where the value of a key is from; an override that begins with the key, which is named anyway, is not repeated. */
+export function placeOf(origin: Origin, key: string): string {
+  return origin.kind === 'override' && origin.text.replace(/^\+*/, '').startsWith(`${key}=`)
+    ? 'command line'
+    : describeOrigin(origin)
+}

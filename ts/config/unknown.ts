@@ -33,7 +33,7 @@ export function unknownKeys(file: Tree, extensions: Extensions = {}): { path: Pa
       const full = [...path, key]
       const outline = outlineAt(full, extensions)
       if (outline !== undefined) {
-        if (isTree(value) && outline !== 'free') visit(value, full)
+        if (isTree(value) && outline.kind !== 'any') visit(value, full)
         continue
       }
       const near = didYouMean(key, keys).map((candidate) => [...path, candidate].join('.'))

@@ -2,7 +2,7 @@ import { didYouMean } from '../errors.ts'
 import { builtIn } from './built-in.ts'
 import { type Extensions, keysAt, outlineAt } from './listed.ts'
 import { describeValue, type Mistake } from './mistake.ts'
-import { describeOrigin, type Origin, originOf } from './origins.ts'
+import { type Origin, originOf, placeOf } from './origins.ts'
 import { describeOutline, faults, type Outline } from './outline.ts'
 import { fillIn } from './removed.ts'
 import type { RootConfig } from './schema/index.ts'
@@ -46,8 +46,7 @@ function isEmptyBlock(
   extensions: Extensions,
 ): boolean {
   if (getAt(tree, path) !== null || originOf(origins, path.join('.')).kind !== 'file') return false
-  const outline = outlineAt(path, extensions)
-  return outline !== undefined && outline !== 'free' && outline.kind === 'map'
+  return outlineAt(path, extensions)?.kind === 'map'
 }
 
 function faultsOf(tree: Tree): Fault[] {
@@ -82,7 +81,7 @@ function explain(
 ): Mistake {
   const key = path.join('.')
   const outline = outlineAt(path, extensions)
-  const allowed = outline === undefined || outline === 'free' ? 'anything' : describeOutline(outline)
+  const allowed = outline === undefined ? 'anything' : describeOutline(outline)
   const origin = originOf(origins, key)
   const value = getAt(tree, path)
   const isUnknown = outline === undefined && message === undefined
@@ -106,13 +105,6 @@ function unknownFix(path: Path, extensions: Extensions): string {
   return near.length > 0 ? `did you mean  ${near.join('  or  ')} ?` : `known here: ${keys.join(', ')}`
 }
 
-/** Where a value is from; an override that has the key itself in it is not repeated. */
-function placeOf(origin: Origin, key: string): string {
-  return origin.kind === 'override' && origin.text.replace(/^\+*/, '').startsWith(`${key}=`)
-    ? 'command line'
-    : describeOrigin(origin)
-}
-
 const YES: Readonly<Record<string, boolean>> = {
   yes: true,
   on: true,
@@ -125,10 +117,10 @@ const YES: Readonly<Record<string, boolean>> = {
 function fixFor(
   key: string,
   value: Value | undefined,
-  outline: Outline | 'free' | undefined,
+  outline: Outline | undefined,
   otherwise: string,
 ): string {
-  if (typeof value !== 'string' || outline === undefined || outline === 'free') return otherwise
+  if (typeof value !== 'string' || outline === undefined) return otherwise
   if (outline.kind === 'choice') {
     const near = didYouMean(value, outline.of.map(String))
     if (near.length > 0) return `did you mean  ${near.map((name) => `${key}=${name}`).join('  or  ')} ?`

@@ -46,7 +46,9 @@ async function startOnce(
   // Each rank would take all cores for itself.
   const threads = Math.max(1, Math.floor(availableParallelism() / count))
   if (env.OMP_NUM_THREADS === undefined && count > 1) variables.OMP_NUM_THREADS = String(threads)
-  if (config.DISTRIBUTED.NCCL_DEBUG) variables.NCCL_DEBUG = 'INFO'
+  const { NCCL_DEBUG: isDebugged, NCCL_SOCKET_NTHREADS: threadsOfNccl } = config.DISTRIBUTED
+  if (isDebugged) variables.NCCL_DEBUG = 'INFO'
+  if (threadsOfNccl !== '') variables.NCCL_SOCKET_NTHREADS = String(threadsOfNccl)
   return superviseRanks({ ...request, count, nodeId, worldSize, variables, stallAfter: PATIENCE })
 }
 

@@ -67,7 +67,7 @@ const split = {
     .describe('what paths of a list lose at their beginning (VISSL 0.1.6)'),
   NEW_IMG_PATH_PREFIX: z.string().optional().describe('what they get in its place (VISSL 0.1.6)'),
   RANDOM_SYNTHETIC_IMAGES: optionalFlag('synthetic images are blurred noise rather than gray (VISSL 0.1.6)'),
-  BASE_DATASET: z.string().optional().describe('generic_ssl; accepted and without effect (VISSL 0.1.6)'),
+  BASE_DATASET: z.string().optional().describe('generic_ssl; accepted, there is one kind (VISSL 0.1.6)'),
   USE_KEYED_SAMPLER: optionalFlag(
     own('shuffle by a computed permutation, which takes no memory at any size'),
   ),
@@ -82,8 +82,8 @@ const split = {
 export const dataSchema = group(
   {
     NUM_DATALOADER_WORKERS: z.int().min(0).default(4).describe('loader threads of one process'),
-    PIN_MEMORY: flag(true, 'keep batches in pinned memory'),
-    ENABLE_ASYNC_GPU_COPY: flag(true, 'copy the next batch to the device during a step'),
+    PIN_MEMORY: flag(true, 'accepted; how batches get to the device is decided for you'),
+    ENABLE_ASYNC_GPU_COPY: flag(true, 'accepted; how batches get to the device is decided for you'),
     DDP_BUCKET_CAP_MB: count(25, 'size of a bucket of gradients, MiB'),
     TRAIN: group(split, 'data to train on'),
     TEST: group(split, 'data to test on'),

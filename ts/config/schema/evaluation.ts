@@ -13,6 +13,7 @@ import {
   reals,
   text,
 } from './fields.ts'
+import { unused } from './unused.ts'
 
 /** `EVALUATION`: checks during training; the whole block is ours. */
 export const evaluationSchema = group(
@@ -38,7 +39,7 @@ export const nearestNeighborSchema = group(
     TOPK: count(200, 'neighbours that vote'),
     L2_NORM_FEATS: flag(false, 'normalise features to length 1'),
   },
-  'kNN benchmark',
+  unused('kNN benchmark', 'use config.EVALUATION.KNN'),
 )
 
 /** `SVM`: linear classifiers on frozen features. */
@@ -69,7 +70,10 @@ export const svmSchema = group(
       'few images of each class',
     ),
   },
-  'SVM benchmark',
+  unused(
+    'SVM benchmark',
+    'extract features with engine_name=extract_features, and fit classifiers to them elsewhere',
+  ),
 )
 
 /** `IMG_RETRIEVAL`: instance retrieval. */
@@ -99,14 +103,17 @@ export const retrievalSchema = group(
     SAVE_RETRIEVAL_RANKINGS_SCORES: flag(true, 'save rankings and scores'),
     SAVE_FEATURES: flag(false, 'save features'),
   },
-  'retrieval benchmark',
+  unused(
+    'retrieval benchmark',
+    'extract features with engine_name=extract_features, and compare them elsewhere',
+  ),
 )
 
 /** `CLUSTERFIT`: clusters of features as labels. */
 export const clusterfitSchema = group(
   {
     NUM_CLUSTERS: count(16000, 'clusters'),
-    CLUSTER_BACKEND: text('faiss', 'always faiss'),
+    CLUSTER_BACKEND: text('faiss', unused('how clusters are found', 'always by k-means')),
     N_ITER: count(50, 'iterations of k-means'),
     TRAIN_CONFIG: z
       .string()
@@ -117,16 +124,31 @@ export const clusterfitSchema = group(
       .optional()
       .describe(own('overrides of TRAIN_CONFIG, as on the command line')),
     OUTPUT_DIR: text('.', 'folder of the clusters'),
-    DATA_LIMIT: integer(-1, 'features that are clustered; 0 or less: all'),
-    DATA_LIMIT_SAMPLING: group({ SEED: integer(0, 'seed of the choice of features') }, 'choice of features'),
+    DATA_LIMIT: integer(
+      -1,
+      unused('features that are clustered; 0 or less: all', 'use config.DATA.TRAIN.DATA_LIMIT'),
+    ),
+    DATA_LIMIT_SAMPLING: group(
+      {
+        SEED: integer(
+          0,
+          unused('seed of the choice of features', 'use config.DATA.TRAIN.DATA_LIMIT_SAMPLING'),
+        ),
+      },
+      'choice of features',
+    ),
     FEATURES: group(
       {
-        EXTRACT: flag(false, 'extract features first'),
-        PATH: text('.', 'folder of the features'),
-        TEST_PARTITION: choice(['TRAIN', 'TEST'], 'TEST', 'which features are assigned to clusters as well'),
+        EXTRACT: flag(false, unused('extract features first', 'they always are')),
+        PATH: text('.', unused('folder of the features', 'they are in OUTPUT_DIR')),
+        TEST_PARTITION: choice(
+          ['TRAIN', 'TEST'],
+          'TEST',
+          unused('which features are assigned to clusters as well', 'those of DATA_PARTITION alone are'),
+        ),
         DIMENSIONALITY_REDUCTION: described(
           z.int().min(0).default(0),
-          'dimensions after PCA; 0: as they are',
+          unused('dimensions after PCA; 0: as they are', 'features are clustered as they are'),
         ),
         DATA_PARTITION: choice(['TRAIN', 'TEST'], 'TRAIN', 'which features are clustered'),
         DATASET_NAME: text('', 'name in output files'),

@@ -25,7 +25,7 @@ import {
 /** The block `config` of a configuration: the only source of keys, defaults, types and descriptions. */
 export const configSchema = group(
   {
-    VERBOSE: flag(false, 'without effect'),
+    VERBOSE: flag(false, 'accepted; the log of a run is always complete'),
     LOG_FREQUENCY: z.int().min(1).default(10).describe('iterations between two progress lines'),
     TEST_ONLY: flag(false, 'evaluate, do not train'),
     TEST_EVERY_NUM_EPOCH: z.int().min(1).default(1).describe('epochs between two tests'),

@@ -37,5 +37,5 @@ export const distributedSchema = group(
 /** `MULTI_PROCESSING_METHOD` has an effect in the reference only. */
 export const multiProcessingMethod = text(
   'forkserver',
-  'how worker processes are started; without effect: loaders are threads',
+  'how worker processes are started; accepted, loaders are threads',
 )

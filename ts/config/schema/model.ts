@@ -9,6 +9,7 @@ import {
   visionTransformerShape,
   withoutDefaults,
 } from './trunks.ts'
+import { unused } from './unused.ts'
 
 // VISSL looks at two elements, and has configurations with more.
 const head = z.tuple([z.string(), z.record(z.string(), z.unknown())], z.unknown())
@@ -21,12 +22,12 @@ export const modelSchema = group(
         CLEAR_CUDA_CACHE: flag(false, "empty the CUDA allocator's cache from time to time"),
         CLEAR_FREQ: count(100, 'iterations between two clearings'),
       },
-      'cache of the CUDA allocator',
+      unused('cache of the CUDA allocator', 'the allocator keeps its memory'),
     ),
     BASE_MODEL_NAME: choice(
       ['multi_input_output_model'],
       'multi_input_output_model',
-      'kind of model (VISSL 0.1.6); there is one: a trunk and heads',
+      'kind of model (VISSL 0.1.6); accepted, there is one: a trunk and heads',
     ),
     NON_TRAINABLE_PARAMS: texts([], 'exact names of parameters that are never trained'),
     TEMP_FROZEN_PARAMS_ITER_MAP: z
@@ -98,7 +99,7 @@ export const modelSchema = group(
     SYNC_BN_CONFIG: group(
       {
         CONVERT_BN_TO_SYNC_BN: flag(false, 'normalise batches over several processes'),
-        SYNC_BN_TYPE: choice(['pytorch', 'apex'], 'pytorch', 'kind of implementation'),
+        SYNC_BN_TYPE: choice(['pytorch', 'apex'], 'pytorch', 'accepted; there is one implementation'),
         GROUP_SIZE: integer(-1, 'processes that share statistics; −1: those of a machine, 0: all'),
       },
       'batch normalisation over processes',
@@ -106,7 +107,10 @@ export const modelSchema = group(
     SHARDED_DDP_SETUP: group(
       {
         USE_SDP: flag(false, 'spread the state of the optimizer over processes'),
-        reduce_buffer_size: integer(-1, 'elements of the buffer for gradients; −1: chosen for you'),
+        reduce_buffer_size: integer(
+          -1,
+          unused('elements of the buffer for gradients', 'the size is chosen for you'),
+        ),
       },
       'sharded data parallel training (VISSL 0.1.6)',
     ),
@@ -127,7 +131,10 @@ export const modelSchema = group(
         clear_autocast_cache: flag(true, 'clear the cache of autocast after every pass'),
         verbose: flag(true, 'describe what is wrapped'),
       },
-      'fully sharded data parallel training (VISSL 0.1.6)',
+      unused(
+        'fully sharded data parallel training (VISSL 0.1.6)',
+        'use config.MODEL.SHARDED_DDP_SETUP.USE_SDP=true, which divides the state of the optimizer',
+      ),
     ),
     GRAD_CLIP: gradClipSchema,
     AMP_PARAMS: group(

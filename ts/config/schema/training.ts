@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { count, flag, group, integer, openGroup, own, text } from './fields.ts'
+import { unused } from './unused.ts'
 
 /** `TRAINER`: which step and task run. */
 export const trainerSchema = group(
@@ -15,7 +16,7 @@ export const checkpointSchema = group(
   {
     DIR: text('.', 'folder of the run; runs/NAME-N when not set'),
     APPEND_DISTR_RUN_ID: flag(false, 'use a folder DIR/RUN_ID when there are several machines'),
-    BACKEND: text('disk', 'always disk'),
+    BACKEND: text('disk', unused('where checkpoints are kept', 'always on disk')),
     AUTO_RESUME: flag(true, 'go on from the newest checkpoint of the folder'),
     CHECKPOINT_FREQUENCY: integer(1, 'phases between two checkpoints'),
     CHECKPOINT_ITER_FREQUENCY: integer(-1, 'iterations between two checkpoints; 0 or less: none'),
@@ -35,7 +36,14 @@ export const checkpointSchema = group(
 export const metersSchema = openGroup(
   {
     name: text('', 'name of a registered meter; empty: none'),
+    names: z.array(z.string()).optional().describe('names of several meters (VISSL 0.1.6)'),
     enable_training_meter: flag(true, 'measure train phases as well'),
+    model_output_mask: z
+      .boolean()
+      .optional()
+      .describe(
+        unused('measure the classes of a mask of the data set alone (VISSL 0.1.6)', 'no data set has a mask'),
+      ),
     accuracy_list_meter: group(
       {
         num_meters: count(1, 'outputs that are measured (filled in for linear evaluation)'),
@@ -80,8 +88,8 @@ export const extractFeaturesSchema = group(
 export const tensorboardSchema = group(
   {
     USE_TENSORBOARD: flag(false, 'write event files'),
-    LOG_DIR: text('.', 'without effect'),
-    EXPERIMENT_LOG_DIR: text('tensorboard', 'without effect'),
+    LOG_DIR: text('.', unused('folder of event files', "they are in the run's folder")),
+    EXPERIMENT_LOG_DIR: text('tensorboard', unused('folder of event files', "they are in the run's folder")),
     FLUSH_EVERY_N_MIN: integer(5, 'minutes between two flushes'),
     LOG_PARAMS: flag(true, 'histograms of parameters'),
     LOG_PARAMS_GRADIENTS: flag(true, 'histograms of gradients'),
@@ -107,8 +115,14 @@ export const hooksSchema = openGroup(
     MEMORY_SUMMARY: group(
       {
         PRINT_MEMORY_SUMMARY: flag(true, 'log the memory that each phase takes'),
-        LOG_ITERATION_NUM: integer(0, 'without effect: every phase is logged'),
-        DUMP_MEMORY_ON_EXCEPTION: flag(false, 'without effect'),
+        LOG_ITERATION_NUM: integer(
+          0,
+          unused('iteration after which memory is logged', 'every phase is logged'),
+        ),
+        DUMP_MEMORY_ON_EXCEPTION: flag(
+          false,
+          unused('log memory when a run fails', 'PRINT_MEMORY_SUMMARY logs it after every phase'),
+        ),
       },
       'memory',
     ),

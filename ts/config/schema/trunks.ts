@@ -59,7 +59,7 @@ export const resnetShape = {
     'normalisation; LayerNorm is GroupNorm of one group, GroupNorm needs GROUPNORM_GROUPS',
   ),
   GROUPS: count(1, 'groups of the 3×3 convolutions (ResNeXt)'),
-  ZERO_INIT_RESIDUAL: flag(false, 'accepted and without effect, as in VISSL'),
+  ZERO_INIT_RESIDUAL: flag(false, 'accepted; it changes nothing, as in VISSL'),
   WIDTH_PER_GROUP: count(64, 'width of a group in a bottleneck'),
   LAYER4_STRIDE: z
     .literal([1, 2], { error: 'must be 1 or 2' })
