@@ -31,11 +31,12 @@ export class Registry<T> {
   get(name: string): T {
     const entry = this.#entries.get(name)
     if (entry !== undefined) return entry
-    const near = didYouMean(name, this.names())
+    const names = this.names()
+    const near = didYouMean(name, names)
     throw new VisslError(
       ExitCode.usage,
       `there is no ${this.kind} named "${name}"${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`,
-      `known: ${this.names().join(', ')}`,
+      names.length > 0 ? `known: ${names.join(', ')}` : `give the module that has it:  --plugin FILE`,
     )
   }
 

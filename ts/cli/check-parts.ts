@@ -1,11 +1,4 @@
-import {
-  type Config,
-  describeOrigin,
-  type Mistake,
-  type Origin,
-  originOf,
-  type Tree,
-} from '../config/index.ts'
+import { type Config, type Mistake, type Origin, originOf, placeOf, type Tree } from '../config/index.ts'
 import { VisslError } from '../errors.ts'
 import { losses } from '../losses/index.ts'
 import { meters } from '../meters/index.ts'
@@ -37,9 +30,10 @@ export function checkParts(
       // Values that are known to be wrong may be of any type.
       if (!(error instanceof VisslError) && known.length > 0) return
       if (!(error instanceof VisslError)) throw error
-      const origin = originOf(origins, `config.${key}`)
-      const place = origin.kind === 'default' ? '' : `${describeOrigin(origin)}  `
-      mistakes.push({ message: `${place}config.${key}: ${error.message}`, fix: error.fix ?? '' })
+      const full = `config.${key}`
+      const origin = originOf(origins, full)
+      const place = origin.kind === 'default' ? '' : `${placeOf(origin, full)}  `
+      mistakes.push({ message: `${place}${full}: ${error.message}`, fix: error.fix ?? '' })
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Mistake } from './mistake.ts'
-import { describeOrigin, type Origin, originOf } from './origins.ts'
+import { type Origin, originOf, placeOf } from './origins.ts'
 import type { Config } from './schema/index.ts'
 
 /**
@@ -8,9 +8,10 @@ import type { Config } from './schema/index.ts'
 export function relationMistakes(config: Config, origins: ReadonlyMap<string, Origin>): Mistake[] {
   const mistakes: Mistake[] = []
   const wrong = (key: string, problem: string, fix: string): void => {
-    const origin = originOf(origins, `config.${key}`)
-    const place = origin.kind === 'default' ? '' : `${describeOrigin(origin)}  `
-    mistakes.push({ message: `${place}config.${key} ${problem}`, fix })
+    const full = `config.${key}`
+    const origin = originOf(origins, full)
+    const place = origin.kind === 'default' ? '' : `${placeOf(origin, full)}  `
+    mistakes.push({ message: `${place}${full} ${problem}`, fix })
   }
   if (!config.TEST_ONLY) dataLengths(config, 'TRAIN', wrong)
   if (config.TEST_MODEL) dataLengths(config, 'TEST', wrong)
