@@ -110,3 +110,31 @@ test('nothing to check', async (t) => {
   t.is(code, ExitCode.usage)
   t.regex(err, /nothing to check/)
 })
+
+test('keys that do not fit one another, and shapes that do not fit', async (t) => {
+  const base = (await config(cwd, 'check', 'quickstart')).err
+  t.is(base, '')
+  const check = async (override: string) => (await config(cwd, 'check', 'quickstart', override)).err
+  t.regex(
+    await check('config.DATA.TRAIN.DATASET_NAMES=[a,b]'),
+    /^✖ command line {2}config\.DATA\.TRAIN\.DATASET_NAMES has 2 names, and .*DATA_SOURCES has 1\n {2}fix: give one/,
+  )
+  // The trunk of the quick start gives 128 numbers.
+  t.regex(
+    await check('config.MODEL.HEAD.PARAMS=[[mlp,{dims:[77,5]}]]'),
+    /^✖ .*takes 77 features, .*gives 128\n {2}fix: /,
+  )
+  t.regex(await check('config.METERS.names=[acc]'), /no meter named "acc"/)
+  t.regex(
+    await check('config.HOOKS.EXTRA=[x]'),
+    /no hook named "x"\n {2}fix: give the module that has it: {2}--plugin/,
+  )
+})
+
+test('keys that nothing reads are warnings, and mistakes with --strict', async (t) => {
+  const args = ['check', 'quickstart', 'config.SLURM.USE_SLURM=true']
+  const { code, err } = await config(cwd, ...args)
+  t.is(code, ExitCode.ok)
+  t.regex(err, /^! command line {2}config\.SLURM\.USE_SLURM has no effect: submit with sbatch/)
+  t.is((await config(cwd, ...args, '--strict')).code, ExitCode.usage)
+})
