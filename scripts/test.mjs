@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { run, tail } from './setup/exec.mjs'
+import { turboTools } from './setup/jpeg.mjs'
 import { places } from './setup/main.mjs'
 import { formatSeconds } from './setup/progress.mjs'
 import { root, setUpOrExit } from './setup/run.mjs'
@@ -15,7 +17,11 @@ const env = {
   NO_COLOR: '1',
   TERM: 'dumb',
 }
-const cargoEnv = { ...env, LD_LIBRARY_PATH: libraries.join(':') }
+/** The crates are tested with the JPEG decoder that set-up built in. */
+const hasTurbo = createRequire(import.meta.url)(places(root).addons[0]).jpegDecoder?.() === 'libjpeg-turbo'
+const turbo = hasTurbo ? await turboTools() : {}
+const features = turbo.env ? ['--features', 'vissl-data/libjpeg-turbo'] : []
+const cargoEnv = { ...env, ...turbo.env, LD_LIBRARY_PATH: libraries.join(':') }
 const bin = (path) => [process.execPath, `${root}/node_modules/${path}`]
 const check = ({ code }) => ({ passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 })
 
@@ -23,7 +29,7 @@ const check = ({ code }) => ({ passed: code === 0 ? 1 : 0, failed: code === 0 ? 
 const sections = [
   {
     name: 'cargo test',
-    command: ['cargo', 'test', '--profile', 'tests', '--workspace', '--no-fail-fast'],
+    command: ['cargo', 'test', '--profile', 'tests', '--workspace', '--no-fail-fast', ...features],
     env: cargoEnv,
     count: countCargo,
     failures: failuresOfCargo,
@@ -54,6 +60,7 @@ const sections = [
       '--lib',
       '--tests',
       '--examples',
+      ...features,
       '--',
       '-D',
       'warnings',

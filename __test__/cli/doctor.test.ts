@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { doctor } from '../../ts/cli/doctor.ts'
 import { ExitCode } from '../../ts/errors.ts'
-import { checkCuda, checkNode, type Finding } from '../../ts/launch/doctor.ts'
+import { checkCuda, checkJpeg, checkNode, type Finding } from '../../ts/launch/doctor.ts'
 import { Capture } from '../logging/output.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vissl-doctor-'))
@@ -26,6 +26,7 @@ test.serial('a machine on which the tests run is healthy', async (t) => {
   t.is(code, ExitCode.ok)
   t.regex(text, /✔ Node \d+/)
   t.regex(text, /✔ libtorch 2\.13\.0\S* +built with 2\.13\.0, in /)
+  t.regex(text, /✔ JPEG +libjpeg-turbo|! JPEG +zune-jpeg/)
   t.regex(text, /✔ this folder +writable, [\d.]+ GiB free/)
   const findings = JSON.parse((await run(['json'])).text) as Finding[]
   t.true(findings.every(({ state }) => state !== 'bad'))
@@ -47,6 +48,14 @@ test('old versions of Node', (t) => {
   t.is(checkNode('24.0.0').state, 'ok')
   t.is(checkNode('20.18.3').state, 'bad')
   t.is(checkNode('18.20.0').state, 'bad')
+})
+
+test('the slower JPEG decoder is a limit, with what to install', (t) => {
+  t.is(checkJpeg('libjpeg-turbo').state, 'ok')
+  t.like(checkJpeg('zune-jpeg'), {
+    state: 'note',
+    fix: 'install cmake and nasm, and run: npm run setup -- --force',
+  })
 })
 
 test('a GPU that libtorch cannot use is a defect, none at all is not', (t) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { removeOnExit } from './cleanup.mjs'
 import { looksLikeNetworkFailure, NETWORK_FIX, SetupError } from './error.mjs'
 import { run, tail } from './exec.mjs'
+import { turboTools, WITHOUT_TURBO } from './jpeg.mjs'
 import { writeAtomic } from './stamp.mjs'
 
 /** The two addons: `host` loads libtorch, `vissl` is the core that needs it loaded. */
@@ -31,44 +32,66 @@ export async function installPackages(root) {
 
 /**
  * Builds both addons in release and puts them into native/ by a rename, which leaves a running process its
- * old copy.
+ * old copy. The data engine gets libjpeg-turbo where that can be built, and does without elsewhere.
+ *
+ * @returns a line that names the JPEG decoder, with what it costs to be without the faster one
  */
 export async function buildNative(root, linkFolder, step) {
-  for (const { crate, binary } of ADDONS) {
-    const output = mkdtempSync(join(root, 'native', '.build-'))
-    const forget = removeOnExit(output)
-    const config = join(output, 'napi.json')
-    writeAtomic(config, JSON.stringify({ binaryName: binary }))
-    const args = [
-      join(root, 'node_modules/@napi-rs/cli/dist/cli.js'),
-      'build',
-      '--release',
-      '--manifest-path',
-      join(root, 'crates', crate, 'Cargo.toml'),
-      '--package-json-path',
-      join(root, 'package.json'),
-      '--config-path',
-      config,
-      '--output-dir',
-      output,
-    ]
-    const onText = (text) => {
-      const crates = [...text.matchAll(/Compiling (\S+)/g)]
-      if (crates.length > 0) step.update(`compiling ${crates.at(-1)[1]}`)
+  const { missing, env } = await turboTools()
+  let detail = 'JPEG by libjpeg-turbo'
+  if (env === undefined) {
+    detail = `${WITHOUT_TURBO} (${missing})`
+    await buildAddon(root, 'host', linkFolder, step)
+  } else {
+    try {
+      await buildAddon(root, 'host', linkFolder, step, { env, features: ['libjpeg-turbo'] })
+    } catch {
+      // An error that is not libjpeg-turbo's comes again, and is told.
+      await buildAddon(root, 'host', linkFolder, step)
+      detail = `${WITHOUT_TURBO} (libjpeg-turbo could not be built)`
     }
-    const env = { ...process.env, LIBTORCH: linkFolder, CARGO_TERM_COLOR: 'never' }
+  }
+  await buildAddon(root, 'node', linkFolder, step)
+  return detail
+}
+
+async function buildAddon(root, crate, linkFolder, step, { env = {}, features = [] } = {}) {
+  const { binary } = ADDONS.find((addon) => addon.crate === crate)
+  const output = mkdtempSync(join(root, 'native', '.build-'))
+  const forget = removeOnExit(output)
+  const config = join(output, 'napi.json')
+  writeAtomic(config, JSON.stringify({ binaryName: binary }))
+  const args = [
+    join(root, 'node_modules/@napi-rs/cli/dist/cli.js'),
+    'build',
+    '--release',
+    '--manifest-path',
+    join(root, 'crates', crate, 'Cargo.toml'),
+    '--package-json-path',
+    join(root, 'package.json'),
+    '--config-path',
+    config,
+    '--output-dir',
+    output,
+    ...features.flatMap((feature) => ['--features', feature]),
+  ]
+  const onText = (text) => {
+    const crates = [...text.matchAll(/Compiling (\S+)/g)]
+    if (crates.length > 0) step.update(`compiling ${crates.at(-1)[1]}`)
+  }
+  try {
     await tool(
       `building crates/${crate}`,
       process.execPath,
       args,
-      { cwd: root, env, onText },
+      { cwd: root, env: { ...process.env, ...env, LIBTORCH: linkFolder, CARGO_TERM_COLOR: 'never' }, onText },
       'Read the compiler lines above.',
     )
     renameSync(join(output, `${binary}.node`), join(root, 'native', `${binary}.node`))
+  } finally {
     rmSync(output, { recursive: true, force: true })
     forget()
   }
-  return ''
 }
 
 /** Writes ts/engine/ops.generated.ts from the schemas of the built core. */

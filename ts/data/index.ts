@@ -27,6 +27,8 @@ export {
   type DataInfo,
   type DataStats,
   type FailedImage,
+  type JpegDecoder,
+  jpegDecoder,
   type NativeTensor,
   releaseTensor,
   type SkippedFile,

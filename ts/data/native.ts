@@ -75,6 +75,9 @@ export interface NativeLoader {
   stop(): void
 }
 
+/** The library that decodes JPEG files. */
+export type JpegDecoder = 'libjpeg-turbo' | 'zune-jpeg'
+
 interface DataAddon {
   DataLoader: new (spec: string) => NativeLoader
   releaseTensor(tensor: NativeTensor): void
@@ -82,10 +85,14 @@ interface DataAddon {
   createScriptQueue(): number
   closeScriptQueue(queue: number): void
   checkSource(spec: string, threads: number): Promise<string>
+  jpegDecoder(): JpegDecoder
   encodePng(pixels: Uint8Array, width: number, height: number): Uint8Array
 }
 
 export const addon = (): DataAddon => host<DataAddon>()
+
+/** The JPEG decoder that set-up built in: libjpeg-turbo where it could, else zune-jpeg. */
+export const jpegDecoder = (): JpegDecoder => addon().jpegDecoder()
 
 /** Frees a taken tensor that is not handed on. */
 export const releaseTensor = (tensor: NativeTensor): void => addon().releaseTensor(tensor)

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs'
 import { arch, availableParallelism, hostname, platform, totalmem } from 'node:os'
 import { dirname } from 'node:path'
+import type { JpegDecoder } from '../data/index.ts'
 import { packageVersion } from '../logging/index.ts'
 
 /** What one check found. */
@@ -27,7 +28,7 @@ const GIB = 2 ** 30
 export async function examine(cwd: string): Promise<Finding[]> {
   return [
     checkNode(process.versions.node),
-    await checkHostAddon(),
+    ...(await checkHostAddon()),
     ...(await checkLibtorch()),
     checkMachine(),
     ...(await checkPrecision()),
@@ -50,14 +51,25 @@ export function checkNode(version: string): Finding {
   }
 }
 
-async function checkHostAddon(): Promise<Finding> {
+async function checkHostAddon(): Promise<Finding[]> {
   const what = `native core ${packageVersion()}`
   try {
-    const { requireHost } = await import('../engine/index.ts')
-    requireHost()
-    return { state: 'ok', what, detail: `${platform()}-${arch()}` }
+    const { jpegDecoder } = await import('../data/index.ts')
+    const decoder = jpegDecoder()
+    return [{ state: 'ok', what, detail: `${platform()}-${arch()}` }, checkJpeg(decoder)]
   } catch (error) {
-    return failure(what, error, 'npm run setup')
+    return [failure(what, error, 'npm run setup')]
+  }
+}
+
+/** @param decoder the JPEG decoder that set-up built in */
+export function checkJpeg(decoder: JpegDecoder): Finding {
+  if (decoder === 'libjpeg-turbo') return { state: 'ok', what: 'JPEG', detail: decoder }
+  return {
+    state: 'note',
+    what: 'JPEG',
+    detail: `${decoder}, which takes about 17 % longer a photograph than libjpeg-turbo`,
+    fix: 'install cmake and nasm, and run: npm run setup -- --force',
   }
 }
 

@@ -1,12 +1,8 @@
 use std::fmt;
 use std::io::Cursor;
 
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
-
-use crate::exif;
 use crate::image::Image;
+use crate::{exif, jpeg};
 
 /// Why a file gave no image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +64,7 @@ impl Default for DecodeOptions {
 pub fn decode(bytes: &[u8], options: DecodeOptions) -> Result<Image, DecodeError> {
     match bytes {
         [] => Err(DecodeError::Truncated),
-        [0xff, 0xd8, ..] => decode_jpeg(bytes, options),
+        [0xff, 0xd8, ..] => jpeg::decode(bytes, options),
         [0x89, b'P', b'N', b'G', ..] => decode_png(bytes, options),
         _ => match image::guess_format(bytes) {
             Ok(format) => decode_other(bytes, format, options),
@@ -77,7 +73,7 @@ pub fn decode(bytes: &[u8], options: DecodeOptions) -> Result<Image, DecodeError
     }
 }
 
-fn check_size(width: usize, height: usize, limit: usize) -> Result<(), DecodeError> {
+pub(crate) fn check_size(width: usize, height: usize, limit: usize) -> Result<(), DecodeError> {
     if width == 0 || height == 0 {
         return Err(DecodeError::Corrupt(format!("its size is {width}x{height}")));
     }
@@ -85,54 +81,6 @@ fn check_size(width: usize, height: usize, limit: usize) -> Result<(), DecodeErr
         Some(pixels) if pixels <= limit => Ok(()),
         _ => Err(DecodeError::TooLarge { width, height, limit }),
     }
-}
-
-fn decode_jpeg(bytes: &[u8], options: DecodeOptions) -> Result<Image, DecodeError> {
-    if !jpeg_is_whole(bytes) {
-        return Err(DecodeError::Truncated);
-    }
-    let corrupt = |error: zune_jpeg::errors::DecodeErrors| match format!("{error:?}") {
-        text if text.contains("EOF") || text.contains("end of file") => DecodeError::Truncated,
-        text => DecodeError::Corrupt(text.lines().next().unwrap_or_default().to_owned()),
-    };
-    let settings = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(65_535)
-        .set_max_height(65_535);
-    let mut decoder = JpegDecoder::new_with_options(Cursor::new(bytes), settings);
-    decoder.decode_headers().map_err(corrupt)?;
-    let (width, height) = decoder
-        .dimensions()
-        .ok_or_else(|| DecodeError::Corrupt("no frame header".to_owned()))?;
-    check_size(width, height, options.max_pixels)?;
-    let input = decoder.input_colorspace().unwrap_or(ColorSpace::YCbCr);
-    let (channels, wanted) = match input {
-        ColorSpace::Luma => (1, ColorSpace::Luma),
-        _ => (3, ColorSpace::RGB),
-    };
-    decoder.set_options(settings.jpeg_set_out_colorspace(wanted));
-    let data = decoder.decode().map_err(corrupt)?;
-    if data.len() != width * height * channels {
-        return Err(DecodeError::Corrupt(format!(
-            "{} bytes of pixels for {width}x{height}",
-            data.len()
-        )));
-    }
-    let image = Image {
-        width,
-        height,
-        channels,
-        data,
-    };
-    match decoder.exif().and_then(|block| exif::orientation(block)) {
-        Some(orientation) if options.exif_orientation => Ok(exif::upright(image, orientation)),
-        _ => Ok(image),
-    }
-}
-
-/// Whether an end-of-image marker follows the pixel data. Decoders fill up what is missing without a word.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    bytes.windows(2).rev().any(|pair| pair == [0xff, 0xd9]) && bytes.len() > 4
 }
 
 fn decode_png(bytes: &[u8], options: DecodeOptions) -> Result<Image, DecodeError> {

@@ -37,6 +37,30 @@ pub fn orientation(block: &[u8]) -> Option<u8> {
     None
 }
 
+/// The EXIF block of a JPEG file; `None` when it has none before its pixels.
+pub fn of_jpeg(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes.strip_prefix(&[0xff, 0xd8])?;
+    loop {
+        let [0xff, marker, tail @ ..] = rest else {
+            return None;
+        };
+        match marker {
+            // A fill byte, and markers without a segment.
+            0xff => rest = &rest[1..],
+            0x01 | 0xd0..=0xd7 => rest = tail,
+            0xd9 | 0xda => return None,
+            _ => {
+                let length = usize::from(u16::from_be_bytes([*tail.first()?, *tail.get(1)?]));
+                let segment = tail.get(2..length)?;
+                if *marker == 0xe1 && segment.starts_with(b"Exif\0\0") {
+                    return Some(segment);
+                }
+                rest = &tail[length..];
+            }
+        }
+    }
+}
+
 /// Turns an image upright that was stored with EXIF orientation `orientation`.
 pub fn upright(image: Image, orientation: u8) -> Image {
     let (w, h, c) = (image.width, image.height, image.channels);

@@ -18,6 +18,7 @@ pub mod exif;
 mod failures;
 pub mod image;
 pub mod inspect;
+pub mod jpeg;
 pub mod label;
 pub mod loader;
 pub mod mt19937;

@@ -4,6 +4,12 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use vissl_data::inspect;
 
+/// The library that decodes JPEG files in this build: `libjpeg-turbo` or `zune-jpeg`.
+#[napi]
+pub fn jpeg_decoder() -> &'static str {
+    vissl_data::jpeg::DECODER
+}
+
 /// Decodes every image of a folder or list on a thread of the pool.
 pub struct CheckTask {
     spec: String,
