@@ -37,7 +37,7 @@ export async function runEngine(name: string, request: TrainingRequest): Promise
   }
   await listenToApp(stopRun)
   const isFirst = part.kind === 'alone' || part.place.rank === 0
-  const leave = part.kind === 'rank' ? joinWorld(part.place, process.env) : () => {}
+  const leave = part.kind === 'rank' ? joinWorld(part.place, config, process.env) : () => {}
   try {
     return await engine({ ...request, config, output: isFirst ? request.output : silence })
   } catch (error) {

@@ -10,7 +10,10 @@ import { type Part, rendezvousVariables } from './world.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Milliseconds that a collective, and the start of a run, wait for the other processes. */
-const PATIENCE = 30 * 60_000
+const patienceOf = (config: Config): number => (config.DISTRIBUTED.TIMEOUT_MINUTES ?? 30) * 60_000
+
+/** Milliseconds after which a run is ended whose processes have not noticed by themselves that they wait in vain. */
+const SLACK = 10_000
 
 /**
  * Starts this machine's ranks as processes that run the same command line, and waits for them; again after a crash,
@@ -49,7 +52,8 @@ async function startOnce(
   const { NCCL_DEBUG: isDebugged, NCCL_SOCKET_NTHREADS: threadsOfNccl } = config.DISTRIBUTED
   if (isDebugged) variables.NCCL_DEBUG = 'INFO'
   if (threadsOfNccl !== '') variables.NCCL_SOCKET_NTHREADS = String(threadsOfNccl)
-  return superviseRanks({ ...request, count, nodeId, worldSize, variables, stallAfter: PATIENCE })
+  const stallAfter = patienceOf(config) + SLACK
+  return superviseRanks({ ...request, count, nodeId, worldSize, variables, stallAfter })
 }
 
 /**
@@ -58,12 +62,12 @@ async function startOnce(
  * @returns leaves them
  * @throws VisslError when they do not come
  */
-export function joinWorld(place: RankEnvironment, env: Environment): () => void {
+export function joinWorld(place: RankEnvironment, config: Config, env: Environment): () => void {
   const { rendezvous, rank, worldSize: size } = place
   const isLocal =
-    rendezvous.kind === 'file' || rendezvous.host === '127.0.0.1' || rendezvous.host === 'localhost'
+    rendezvous.kind === 'file' || rendezvous.host.startsWith('127.') || rendezvous.host === 'localhost'
   const address = addressOf(env.GLOO_SOCKET_IFNAME) ?? (isLocal ? '127.0.0.1' : '')
-  setWorldGroup(joinGroup({ rendezvous, rank, size, address, timeout: PATIENCE }))
+  setWorldGroup(joinGroup({ rendezvous, rank, size, address, timeout: patienceOf(config) }))
   endWithStarter(() => process.kill(process.pid, 'SIGTERM'))
   return () => setWorldGroup(alone)
 }

@@ -30,6 +30,11 @@ export const distributedSchema = group(
     INIT_METHOD: choice(['tcp', 'env', 'file'], 'tcp', 'how processes find one another'),
     RUN_ID: z.union([z.string(), z.int()]).default('auto').describe('address of the meeting point, or auto'),
     MANUAL_GRADIENT_REDUCTION: flag(false, 'reduce gradients after backward'),
+    TIMEOUT_MINUTES: z
+      .number()
+      .positive()
+      .optional()
+      .describe(own('how long a process waits for the others before the run ends; 30 unless given')),
   },
   'processes',
 )
