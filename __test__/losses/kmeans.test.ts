@@ -1,8 +1,8 @@
 import test from 'ava'
 import { manualSeed, ops, scope, stats, tensor } from '../../ts/engine/index.ts'
 import { VisslError } from '../../ts/errors.ts'
+import { assignerFor } from '../../ts/losses/assigner.ts'
 import { kmeans } from '../../ts/losses/index.ts'
-import { assign } from '../../ts/losses/kmeans.ts'
 import { functional } from '../../ts/nn/index.ts'
 import { close } from './_golden.ts'
 
@@ -96,16 +96,38 @@ test('empty clusters keep their centroid, or take half of the largest cluster', 
   })
 })
 
-test('many points are assigned in pieces', (t) => {
-  scope(() => {
-    manualSeed(6)
-    const points = ops.randn([9000, 2])
-    const centroids = ops.randn([1000, 2])
-    const { assignments } = assign(points, centroids, {})
-    const expected = ops.cdist(points, centroids).argmin(1)
-    t.true(assignments.eq(expected).to('float32').mean().item() > 0.999)
+for (const dtype of ['float32', 'float64'] as const) {
+  test(`many points are assigned in pieces: ${dtype}`, (t) => {
+    scope(() => {
+      manualSeed(6)
+      const points = ops.randn([9000, 2], { dtype })
+      const centroids = ops.randn([1000, 2], { dtype })
+      const { assignments, score } = assignerFor(points, 'euclidean').assign(centroids)
+      const distances = ops.cdist(points, centroids)
+      t.true(assignments.eq(distances.argmin(1)).to('float32').mean().item() > 0.999)
+      const squares = distances.amin([1]).pow(2).sum({ dtype: 'float64' }).item()
+      t.true(close(points.pow(2).sum({ dtype: 'float64' }).item() - 2 * score, squares, 1e-5))
+    })
   })
-})
+}
+
+for (const metric of ['euclidean', 'cosine'] as const) {
+  test(`${metric} k-means of float32 and float64 agree`, (t) => {
+    scope(() => {
+      manualSeed(8)
+      const corners = ops.randn([12, 16]).mul(4)
+      const raw = corners.repeat([30, 1]).add(ops.randn([360, 16]))
+      const points = metric === 'cosine' ? functional.normalize(raw) : raw
+      const run = (dtype: 'float32' | 'float64') => {
+        manualSeed(9)
+        return kmeans(points.to(dtype), { clusters: 12, iterations: 6, metric, empty: 'split', restarts: 2 })
+      }
+      const [narrow, wide] = [run('float32'), run('float64')]
+      t.deepEqual(narrow.assignments.toArray(), wide.assignments.toArray())
+      t.true(close(narrow.objective, wide.objective, 1e-5))
+    })
+  })
+}
 
 test('more clusters than points are refused; nothing is left behind', (t) => {
   scope(() => {

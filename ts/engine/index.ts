@@ -26,6 +26,7 @@ export {
 } from './create.ts'
 export * from './errors.ts'
 export { requireHost } from './host.ts'
+export { clusterSums, nearestCentroids } from './kernels.ts'
 export { libtorchRecord } from './libtorch.ts'
 export { internal, ops } from './ops.ts'
 export { Parameter, TensorBuffer } from './parameter.ts'

@@ -2,6 +2,7 @@ import { allReduce, broadcast, worldSize } from '../distributed/index.ts'
 import { noGrad, ops, scope, type Tensor } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { functional } from '../nn/index.ts'
+import { type Assigner, assignerFor, type Metric } from './assigner.ts'
 
 /** Options of {@link kmeans}. */
 export interface KmeansOptions {
@@ -10,7 +11,7 @@ export interface KmeansOptions {
   /** Updates of the centroids. */
   readonly iterations: number
   /** Nearest by distance (the default), or by cosine with centroids of length 1 (spherical k-means). */
-  readonly metric?: 'euclidean' | 'cosine'
+  readonly metric?: Metric
   /** A cluster without points keeps its centroid (the default), or takes half of the largest cluster. */
   readonly empty?: 'keep' | 'split'
   /** Runs from other random points; the best counts. 1 unless given. */
@@ -26,9 +27,6 @@ export interface Clustering {
   /** Mean squared distance, or mean of 1 − cosine, over the points of all processes. */
   readonly objective: number
 }
-
-/** Elements of the score matrix that is made at a time: few enough for the cache, enough for several threads. */
-const CHUNK = 1 << 21
 
 /**
  * Lloyd's k-means over the points of all processes, from points of the first process drawn at random. After the last
@@ -48,9 +46,10 @@ export function kmeans(points: Tensor, options: KmeansOptions): Clustering {
     )
   }
   return noGrad(() => {
-    let best = runOnce(points, options)
+    const assigner = assignerFor(points, options.metric ?? 'euclidean')
+    let best = runOnce(points, assigner, options)
     for (let i = 1; i < restarts; i++) {
-      const next = runOnce(points, options)
+      const next = runOnce(points, assigner, options)
       const [better, worse] = next.objective < best.objective ? [next, best] : [best, next]
       worse.centroids.free()
       worse.assignments.free()
@@ -60,7 +59,7 @@ export function kmeans(points: Tensor, options: KmeansOptions): Clustering {
   })
 }
 
-function runOnce(points: Tensor, options: KmeansOptions): Clustering {
+function runOnce(points: Tensor, assigner: Assigner, options: KmeansOptions): Clustering {
   return scope(() => {
     const [count] = points.shape as [number]
     const { clusters, iterations } = options
@@ -70,98 +69,42 @@ function runOnce(points: Tensor, options: KmeansOptions): Clustering {
     )
     broadcast(centroids)
     for (let i = 0; i < iterations; i++) {
-      scope(() => update(centroids, points, options))
+      scope(() => update(centroids, assigner, options))
     }
-    return { centroids, ...assign(points, centroids, options) }
+    const { assignments, score } = assigner.assign(centroids)
+    return { centroids, assignments, objective: objectiveOf(points, score, options) }
   })
 }
 
-/** The nearest centroid of every point: calls `visit` with their scores and numbers, some points at a time. */
-function eachNearest(
-  points: Tensor,
-  centroids: Tensor,
-  metric: KmeansOptions['metric'],
-  visit: (from: number, best: Tensor, nearest: Tensor) => void,
-): void {
-  const [count] = points.shape as [number]
-  const transposed = centroids.t()
-  // ‖x − c‖² is smallest where x·c − ‖c‖²/2 is largest.
-  const offset = metric === 'cosine' ? null : centroids.pow(2).sum([1]).mul(-0.5)
-  const [clusters] = centroids.shape as [number]
-  const { dtype, device } = points
-  const numbers = ops.arange(clusters, { dtype, device })
-  const rows = Math.max(1, Math.floor(CHUNK / clusters))
-  for (let at = 0; at < count; at += rows) {
-    scope(() => {
-      const some = points.narrow(0, at, Math.min(rows, count - at))
-      const scores = offset === null ? some.mm(transposed) : ops.addmm(offset, some, transposed)
-      const best = scores.amax([1], true)
-      visit(at, best, firstOnes(scores.ge_(best), numbers))
-    })
-  }
-}
-
-/**
- * The column of the first 1 of each row. A product finds it much faster than argmax, unless a row has several.
- *
- * @param marks rows×K of 0 and 1
- * @param numbers K: 0 to K−1
- * @returns int64 of each row; 0 for a row of zeros
- */
-function firstOnes(marks: Tensor, numbers: Tensor): Tensor {
-  const isClear = marks.sum([1]).ne(1).any().item() === 0
-  return isClear ? marks.mv(numbers).to('int64') : marks.argmax(1)
-}
-
-/**
- * The nearest centroid of every point, and the mean of the distances over the points of all processes.
- *
- * @param centroids K×D; for `cosine` of length 1
- */
-export function assign(
-  points: Tensor,
-  centroids: Tensor,
-  { metric = 'euclidean' }: Pick<KmeansOptions, 'metric'>,
-): { assignments: Tensor; objective: number } {
+/** The mean over the points of all processes of what is left between points and their centroids. */
+function objectiveOf(points: Tensor, score: number, { metric }: KmeansOptions): number {
   return scope(() => {
     const [count] = points.shape as [number]
-    const { device } = points
-    const assignments = ops.empty([count], { dtype: 'int64', device })
-    const sum = ops.zeros([], { dtype: 'float64', device })
-    eachNearest(points, centroids, metric, (from, best, nearest) => {
-      assignments.narrow(0, from, nearest.shape[0]!).copy_(nearest)
-      sum.add_(best.sum({ dtype: 'float64' }))
-    })
-    const average = sum.div(count)
+    const average = ops.full([], score / count, { dtype: 'float64', device: points.device })
     allReduce(average, 'mean')
-    if (metric === 'cosine') return { assignments, objective: 1 - average.item() }
+    if (metric === 'cosine') return 1 - average.item()
     const squares = points.norm().pow(2).to('float64').div(count)
     allReduce(squares, 'mean')
-    return { assignments, objective: squares.item() - 2 * average.item() }
+    return squares.item() - 2 * average.item()
   })
 }
 
 /** Moves centroids to the means of their points over all processes, in place. */
 function update(
   centroids: Tensor,
-  points: Tensor,
+  assigner: Assigner,
   { metric = 'euclidean', empty = 'keep' }: KmeansOptions,
 ): void {
-  const [clusters] = centroids.shape as [number]
-  const sums = ops.zeros_like(centroids)
-  const counts = ops.zeros([clusters], { dtype: 'int64', device: points.device })
-  eachNearest(points, centroids, metric, (from, _best, nearest) => {
-    sums.index_add_(0, nearest, points.narrow(0, from, nearest.shape[0]!))
-    counts.add_(ops.bincount(nearest, null, clusters))
-  })
+  const { sums, counts } = assigner.sums(assigner.assign(centroids).assignments, centroids.shape[0]!)
   if (worldSize() > 1) {
     allReduce(sums, 'sum')
     allReduce(counts, 'sum')
   }
   const hasPoints = counts.gt(0).unsqueeze(1)
-  const means = ops.where(hasPoints, sums.div(counts.clamp_min(1).unsqueeze(1)), centroids)
-  if (empty === 'split') splitLargest(means, counts)
-  centroids.copy_(metric === 'cosine' ? functional.normalize(means) : means)
+  const means = sums.div(counts.clamp_min(1).unsqueeze(1)).to(centroids.dtype)
+  const moved = ops.where(hasPoints, means, centroids)
+  if (empty === 'split') splitLargest(moved, counts)
+  centroids.copy_(metric === 'cosine' ? functional.normalize(moved) : moved)
 }
 
 /** Gives every empty cluster half of the cluster that is largest at that moment: the same centroid, moved a little. */
