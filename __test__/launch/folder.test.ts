@@ -46,7 +46,7 @@ test.serial('a dry run says what was found, chosen and how long it takes, and wr
   )
   t.regex(out, /data {5}photos, 20 images/)
   t.regex(out, /plan {5}200 epochs of 2 steps/)
-  t.regex(out, /dry run: 200 phases and 400 steps would follow; nothing was written/)
+  t.regex(out, /dry run: the first step works; 200 phases and 400 steps would follow; nothing was written/)
   t.deepEqual(readdirSync(cwd), ['photos'])
 })
 

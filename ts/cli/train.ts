@@ -46,7 +46,7 @@ export const train: Command = {
     {
       name: 'dry-run',
       takes: 'flag',
-      description: 'build and check everything, say what would be done, and stop',
+      description: 'build and check everything, rehearse one step, say what would be done, and stop',
     },
     {
       name: 'profile',

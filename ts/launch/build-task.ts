@@ -28,16 +28,17 @@ export const usesChannelsLast = (config: Config): boolean => config.MACHINE.MEMO
 /**
  * Puts a run together: data, model, loss, optimizer, schedules. The same configuration and seed give the same run.
  *
+ * @param warn told what will hardly work
  * @throws VisslError for what does not fit, before anything is trained
  */
-export function buildTask(config: Config): Task {
+export function buildTask(config: Config, warn: (message: string) => void = () => {}): Task {
   if (config.MACHINE.THREADS > 0) computeThreads(config.MACHINE.THREADS)
   manualSeed(config.SEED_VALUE)
   const phases = phasesOf(config)
   const trainLoader = phases.some((phase) => phase.train) ? splitLoader(config, 'TRAIN') : undefined
   const testLoader = phases.some((phase) => !phase.train) ? splitLoader(config, 'TEST') : undefined
   const model = buildModel(config)
-  const loss = buildLoss(config.LOSS, lossContext(config, trainLoader ?? testLoader!))
+  const loss = buildLoss(config.LOSS, { ...lossContext(config, trainLoader ?? testLoader!), warn })
   const optimizer = buildOptimizer(config.OPTIMIZER, model)
   const rates = learningRates(config, optimizer)
   const precision = precisionOf(config.MODEL.AMP_PARAMS, 'cpu')

@@ -26,6 +26,7 @@ import { buildTask } from './build-task.ts'
 import { assembleHooks } from './hooks.ts'
 import { placeRank } from './place-rank.ts'
 import { type Prepared, prepare } from './prepare.ts'
+import { rehearse } from './rehearse.ts'
 import { describeTask, describeTrace, isDirChosen, mainLoader, reportEnd } from './report.ts'
 import { reproducible } from './reproducible.ts'
 import { tellStarter } from './restarts.ts'
@@ -88,13 +89,14 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
     const prepared = await prepare(request, say, signals)
     const { fitted, config, trace } = prepared
     cleanUp = prepared.cleanUp
-    task = buildTask(config)
+    task = buildTask(config, request.dryRun ? (message) => screen.warn(message) : warn)
     describeTask(task, screen)
     if (request.dryRun) {
       initialWeights(task, screen)
       if (trace !== undefined) say(describeTrace(trace))
+      await rehearse(task)
       const plan = `${counted(task.phases.length, 'phase')} and ${counted(task.maxIteration, 'step')}`
-      say(`dry run: ${plan} would follow; nothing was written`)
+      say(`dry run: the first step works; ${plan} would follow; nothing was written`)
       return ExitCode.ok
     }
     const isDirSet = isDirChosen(config, originOf(origins, 'config.CHECKPOINT.DIR').kind)

@@ -4,7 +4,7 @@ import type { Tensor } from '../engine/index.ts'
 import { type LossContext, losses } from './loss.ts'
 import { MomentumLoss } from './momentum.ts'
 import { cosine } from './simsiam.ts'
-import { requireGiven, requireTwoViews, twoViews } from './views.ts'
+import { requireTwoViews, twoTargets, twoViews } from './views.ts'
 
 const KEY = 'byol_loss'
 
@@ -32,8 +32,7 @@ export class ByolLoss extends MomentumLoss<z.output<typeof byolParams>> {
 
   override forward(output: Tensor | Tensor[]): Tensor {
     const [p1, p2] = twoViews(KEY, output)
-    const teacher = requireGiven(KEY, this.teacher, 'the output of the momentum teacher')
-    const [z1, z2] = twoViews(KEY, teacher.detach(), p1.shape[1]!)
+    const [z1, z2] = twoTargets(KEY, this.teacher, 'the output of the momentum teacher', p1.shape[1]!)
     return cosine(p1, z2).add(cosine(p2, z1)).mul(-2).add(4)
   }
 }

@@ -24,7 +24,7 @@ export function matrix(
     throw lossError(
       loss,
       `embedding_dim is ${dim}, got ${rows}×${columns} embeddings`,
-      `set embedding_dim of config.LOSS.${loss} to the width of the head`,
+      `set embedding_dim in config.LOSS.${loss} to ${columns}, or the last of config.MODEL.HEAD.PARAMS to ${dim} outputs`,
     )
   }
   return [rows, columns]

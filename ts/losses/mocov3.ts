@@ -5,7 +5,7 @@ import { noGrad, ops, type Tensor } from '../engine/index.ts'
 import { functional } from '../nn/index.ts'
 import { type LossContext, losses } from './loss.ts'
 import { MomentumLoss } from './momentum.ts'
-import { requireBatch, requireGiven, requireTwoViews, twoViews } from './views.ts'
+import { requireBatch, requireTwoViews, twoTargets, twoViews } from './views.ts'
 
 const KEY = 'mocov3_loss'
 
@@ -34,8 +34,7 @@ export class MocoV3Loss extends MomentumLoss<z.output<typeof mocov3Params>> {
 
   override forward(output: Tensor | Tensor[]): Tensor {
     const [q1, q2] = twoViews(KEY, output)
-    const teacher = requireGiven(KEY, this.teacher, 'the output of the momentum teacher')
-    const [k1, k2] = twoViews(KEY, teacher.detach(), q1.shape[1]!)
+    const [k1, k2] = twoTargets(KEY, this.teacher, 'the output of the momentum teacher', q1.shape[1]!)
     return this.#contrast(q1, k2).add(this.#contrast(q2, k1))
   }
 

@@ -7,7 +7,7 @@ import { Loss, type LossContext, losses } from './loss.ts'
 import { lossError } from './messages.ts'
 import { enqueue } from './queue.ts'
 import { requireFullBatches } from './simclr.ts'
-import { requireBatch, requireGiven, requireTwoViews, twoViews } from './views.ts'
+import { requireBatch, requireTwoViews, twoTargets, twoViews } from './views.ts'
 
 const KEY = 'nnclr_loss'
 
@@ -52,9 +52,10 @@ export class NnclrLoss extends Loss<z.output<typeof nnclrParams>> {
       Tensor,
       Tensor,
     ]
-    const projection = requireGiven(KEY, this.projection, 'the projection')
     const [z1, z2] = noGrad(() =>
-      twoViews(KEY, projection.detach(), embedding_dim).map((view) => functional.normalize(view)),
+      twoTargets(KEY, this.projection, 'the projection', embedding_dim).map((view) =>
+        functional.normalize(view),
+      ),
     ) as [Tensor, Tensor]
     const loss = this.#contrast(z1, p2).add(this.#contrast(z2, p1)).div(2)
     if (isGradEnabled()) {

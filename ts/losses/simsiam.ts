@@ -3,7 +3,7 @@ import { simsiamParams } from '../config/schema/losses/index.ts'
 import type { Tensor } from '../engine/index.ts'
 import { functional } from '../nn/index.ts'
 import { Loss, type LossContext, losses } from './loss.ts'
-import { requireGiven, requireTwoViews, twoViews } from './views.ts'
+import { requireTwoViews, twoTargets, twoViews } from './views.ts'
 
 const KEY = 'simsiam_loss'
 
@@ -29,8 +29,7 @@ export class SimsiamLoss extends Loss<z.output<typeof simsiamParams>> {
 
   override forward(output: Tensor | Tensor[]): Tensor {
     const [p1, p2] = twoViews(KEY, output)
-    const projection = requireGiven(KEY, this.projection, 'the projection')
-    const [z1, z2] = twoViews(KEY, projection.detach(), p1.shape[1]!)
+    const [z1, z2] = twoTargets(KEY, this.projection, 'the projection', p1.shape[1]!)
     return cosine(p1, z2).add(cosine(p2, z1)).mul(-0.5)
   }
 }

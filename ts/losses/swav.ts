@@ -110,7 +110,9 @@ export function checkSwav(loss: string, params: AnySwav, context: LossContext): 
   }
   const most = Math.max(...params.num_prototypes)
   if (most > context.samples) {
-    context.warn?.(`${loss}: ${most} prototypes for ${context.samples} images; most will stay unused`)
+    context.warn?.(
+      `${loss}: ${most} prototypes for ${context.samples} images; most will stay unused: fewer num_clusters of the swav_head in config.MODEL.HEAD.PARAMS`,
+    )
   }
 }
 

@@ -61,7 +61,7 @@ function countValid(loss: string, labels: Tensor, classes: number, ignoreIndex: 
     throw lossError(
       loss,
       `a label is ${lowest < 0 ? lowest : highest}, and the output has ${classes} columns (labels 0 to ${classes - 1})`,
-      `give the last head as many outputs as there are classes, or set ignore_index (now ${ignoreIndex})`,
+      `give the last of config.MODEL.HEAD.PARAMS as many outputs as there are classes, set config.DATA.TRAIN.LABEL_TYPE=standard if labels are numbers of images, or set ignore_index (now ${ignoreIndex})`,
     )
   })
 }

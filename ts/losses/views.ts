@@ -14,6 +14,29 @@ export function twoViews(loss: string, output: Tensor | Tensor[], dim?: number):
   return [tensor.narrow(0, 0, rows), tensor.narrow(0, rows, rows)]
 }
 
+/**
+ * The two views of the projections 2B×D that predictions shall meet, without gradient.
+ *
+ * @param what they are, for messages
+ * @param width D of the predictions
+ * @throws VisslError when they are missing or not as wide
+ */
+export function twoTargets(
+  loss: string,
+  projections: Tensor | undefined,
+  what: string,
+  width: number,
+): [Tensor, Tensor] {
+  const views = twoViews(loss, requireGiven(loss, projections, what).detach())
+  const own = views[0].shape[1]!
+  if (own === width) return views
+  throw lossError(
+    loss,
+    `the last head, the predictor, gives ${width} numbers for a view, and ${what} has ${own}`,
+    `make the last of its dims ${own} in config.MODEL.HEAD.PARAMS`,
+  )
+}
+
 /** @throws VisslError unless the transforms make two views of every image */
 export function requireTwoViews(loss: string, { crops }: LossContext): void {
   if (crops === 2) return

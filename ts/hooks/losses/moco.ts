@@ -1,5 +1,6 @@
 import { broadcast, gather, rank, worldSize } from '../../distributed/index.ts'
 import { noGrad, ops, type Tensor } from '../../engine/index.ts'
+import { ExitCode, VisslError } from '../../errors.ts'
 import { followParameters, type MocoLoss } from '../../losses/index.ts'
 import type { SslModel } from '../../models/index.ts'
 import { functional } from '../../nn/index.ts'
@@ -26,7 +27,15 @@ export class MocoHook extends Hook {
     const { teacher, isNew } = provideTeacher(task, loss)
     if (!isNew && task.train) followParameters(teacher, task.model, loss.params.momentum)
     teacher.train(task.train)
-    const images = task.step.sample.tensor('data_momentum')
+    const { sample } = task.step
+    if (!sample.keys.includes('data_momentum')) {
+      throw new VisslError(
+        ExitCode.usage,
+        'moco_loss takes a second view of every image from the batch, and there is none',
+        `set config.DATA.${task.train ? 'TRAIN' : 'TEST'}.COLLATE_FUNCTION=moco_collator`,
+      )
+    }
+    const images = sample.tensor('data_momentum')
     const shuffles = worldSize() > 1 && !task.config.MODEL.SYNC_BN_CONFIG.CONVERT_BN_TO_SYNC_BN
     loss.key = noGrad(() =>
       shuffles

@@ -79,7 +79,7 @@ export class VisionTransformer extends Trunk {
         size % patch !== 0
           ? `VISION_TRANSFORMERS: patches of ${patch} do not divide images of ${size}`
           : `VISION_TRANSFORMERS: ${heads} heads do not divide ${dim} channels`,
-        'choose sizes that divide',
+        `change ${size % patch !== 0 ? 'PATCH_SIZE or IMAGE_SIZE' : 'NUM_HEADS or HIDDEN_DIM'} of config.MODEL.TRUNK.TRUNK_PARAMS.VISION_TRANSFORMERS`,
       )
     }
     this.#patch = patch
