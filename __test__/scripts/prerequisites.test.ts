@@ -25,7 +25,7 @@ test('all missing tools are in one error, each with its fix', (t) => {
 test('an old Rust is told to update', (t) => {
   const probe: Probe = (command) => (command === 'rustc' ? 'rustc 1.80.1' : tools[command])
   const error = t.throws(() => checkToolchain(probe, {})) as Error & { fix: string }
-  t.regex(error.message, /1\.80\.1 is too old; 1\.88\.0/)
+  t.regex(error.message, /1\.80\.1 is too old; 1\.89\.0/)
   t.regex(error.fix, /rustup update/)
 })
 

@@ -4,7 +4,7 @@ import { capture } from './exec.mjs'
 import { atLeast } from './version.mjs'
 
 const NODE = '20.19.0'
-const RUST = '1.88.0'
+const RUST = '1.89.0'
 const BUILD_SPACE = 2e9
 
 /** @throws SetupError when this Node or platform cannot run vissl. */

@@ -31,6 +31,9 @@ export interface DataSplit {
   USE_KEYED_SAMPLER?: boolean
   /** vissl's own: MiB of decoded images that are kept in memory. */
   DECODED_CACHE_MIB?: number
+  /** vissl's own: MiB that decoded images may take on disk, and the folder. */
+  DECODED_CACHE_DISK_MIB?: number
+  DECODED_CACHE_DIR?: string
   /** vissl's own: whether photos are turned upright by their EXIF orientation; default true. */
   EXIF_ORIENTATION?: boolean
   /** vissl's own: MiB of batches that may lie ready. */

@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path'
 import { collatorOf, type DataSplit, labelType, type SplitName } from './dataset.ts'
 import { withPermutationFiles } from './permutation-file.ts'
 import { ScriptPool, sourceTask, splitTransforms } from './scripts/pool.ts'
@@ -5,6 +6,7 @@ import { scriptSources } from './scripts/source.ts'
 import type { WorkerTask } from './scripts/worker.ts'
 import type { SourceSpec } from './sources/kinds.ts'
 import { type LabelSpec, resolveData } from './sources/resolve.ts'
+import { userCache } from './user-cache.ts'
 
 /** In which order a rank sees its samples. */
 export type SampleOrder = 'distributed' | 'stateful' | 'keyed' | 'sequential' | 'debugging'
@@ -60,6 +62,10 @@ export function splitSpec({ split, splitName, channels, order, shapesSize }: Spe
     ...(split.ENABLE_QUEUE_DATASET && { replace_failed: true }),
     ...(split.EXIF_ORIENTATION === false && { exif_orientation: false }),
     ...(split.DECODED_CACHE_MIB && { cache_bytes: split.DECODED_CACHE_MIB * MIB }),
+    ...(split.DECODED_CACHE_DISK_MIB && {
+      cache_folder: resolve(split.DECODED_CACHE_DIR || join(userCache(), 'decoded')),
+      cache_folder_bytes: split.DECODED_CACHE_DISK_MIB * MIB,
+    }),
     ...(split.PREFETCH_MIB && { prefetch_bytes: split.PREFETCH_MIB * MIB }),
     ...(pool && { scripts: pool.queue }),
   }

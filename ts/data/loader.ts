@@ -9,6 +9,7 @@ import {
   type DataStats,
   dataError,
   type FailedImage,
+  type LabelOutside,
   type NativeLoader,
 } from './native.ts'
 import type { ScriptPool } from './scripts/pool.ts'
@@ -123,6 +124,11 @@ export class Loader {
   /** Images that could not be decoded so far, by sample. */
   get failures(): FailedImage[] {
     return this.#native.failures
+  }
+
+  /** The first sample whose label is neither one of `classes` classes nor `leftOut`; lists of labels are not looked at. */
+  labelOutside(classes: number, leftOut = -1): LabelOutside | undefined {
+    return this.#native.labelOutside(classes, leftOut) ?? undefined
   }
 
   /** Ends the running epoch and its threads. */

@@ -63,12 +63,27 @@ export interface DataStats {
   batches: number
   /** Distinct samples that could not be decoded. */
   failures: number
+  /** Images that came from the folder of decoded images, and files of that folder that were damaged. */
+  cacheHits: number
+  cacheDamaged: number
+  /** Why nothing more is put there, when that is because of an error. */
+  cacheTrouble?: string
+}
+
+/** A label that is no class. */
+export interface LabelOutside {
+  /** What the sample is called: its path where it has one. */
+  name: string
+  /** Position in `LABEL_SOURCES`. */
+  source: number
+  label: number
 }
 
 export interface NativeLoader {
   readonly info: DataInfo
   readonly stats: DataStats
   readonly failures: FailedImage[]
+  labelOutside(classes: number, leftOut: number): LabelOutside | null
   startEpoch(epoch: number, startBatch: number): void
   next(): Promise<NativeBatch | null>
   nextSync(): NativeBatch | null

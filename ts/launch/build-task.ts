@@ -20,6 +20,7 @@ import { buildPhases, type Phase } from '../train/phases.ts'
 import { type Precision, precisionOf } from '../train/precision.ts'
 import { Task } from '../train/task.ts'
 import { type UpdateOptions, Updates } from '../train/updates.ts'
+import { LABELLING } from './check-labels.ts'
 import { syncGroup } from './sync-group.ts'
 
 /** Whether images and weights are laid out channels last. */
@@ -88,9 +89,6 @@ function phasesOf(config: Config): Phase[] {
     'set config.TEST_MODEL=true or config.TEST_ONLY=false',
   )
 }
-
-/** Transforms that make the label themselves. */
-const LABELLING: ReadonlySet<string> = new Set(['ImgRotatePil', 'ShuffleImgPatches'])
 
 function lossContext(config: Config, { info }: Loader): LossContext {
   const { BATCHSIZE_PER_REPLICA, DROP_LAST, TRANSFORMS } = config.DATA[config.TEST_ONLY ? 'TEST' : 'TRAIN']

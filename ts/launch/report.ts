@@ -15,7 +15,7 @@ import {
 import type { ModelTrace } from '../models/index.ts'
 import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
-import { counted, unusedFiles, writeSkipped } from './skipped.ts'
+import { cacheNotes, counted, unusedFiles, writeSkipped } from './skipped.ts'
 import { knnTable } from './summary.ts'
 
 /** The loader whose images a run is about. */
@@ -110,6 +110,7 @@ export interface EndServices {
 function reportImages(task: Task, folder: RunFolder, log: Log): void {
   const loader = mainLoader(task)
   const path = writeSkipped(folder, unusedFiles(loader))
+  for (const note of cacheNotes(loader)) log.warn(note)
   const { failures } = loader
   if (path === undefined || failures.length === 0) return
   log.warn(

@@ -23,6 +23,7 @@ import type { Hook } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 import { runPhases } from '../train/trainer.ts'
 import { buildTask } from './build-task.ts'
+import { checkLabels } from './check-labels.ts'
 import { assembleHooks } from './hooks.ts'
 import { placeRank } from './place-rank.ts'
 import { type Prepared, prepare } from './prepare.ts'
@@ -90,6 +91,7 @@ export async function runTraining(request: TrainingRequest): Promise<ExitCode> {
     const { fitted, config, trace } = prepared
     cleanUp = prepared.cleanUp
     task = buildTask(config, request.dryRun ? (message) => screen.warn(message) : warn)
+    checkLabels(config, trace, { TRAIN: task.trainLoader, TEST: task.testLoader })
     describeTask(task, screen)
     if (request.dryRun) {
       initialWeights(task, screen)

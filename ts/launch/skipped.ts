@@ -14,6 +14,17 @@ export function unusedFiles(loader: Loader): SkippedFile[] {
   return [...loader.info.skipped, ...broken]
 }
 
+/** What became of the folder of decoded images, where that has to be said: damage that was mended, a disk that is full. */
+export function cacheNotes({ stats }: Loader): string[] {
+  const { cacheDamaged, cacheTrouble } = stats
+  return [
+    ...(cacheDamaged > 0
+      ? [`${counted(cacheDamaged, 'decoded image')} on disk were damaged and made again`]
+      : []),
+    ...(cacheTrouble ? [`no more decoded images are kept on disk: ${cacheTrouble}`] : []),
+  ]
+}
+
 /**
  * Writes `skipped.txt` anew, one `path<TAB>reason` a line; nothing when there is nothing to list.
  *

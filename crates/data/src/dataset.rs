@@ -5,10 +5,12 @@ use crate::batch::Batch;
 use crate::cache::Cache;
 use crate::collate::Collator;
 use crate::decode::{DecodeError, DecodeOptions, decode};
+use crate::decoded_files::DecodedFiles;
 use crate::entry::{Entry, Label, Sample};
 use crate::error::{DataError, Result};
 use crate::failures::{Failure, Failures};
 use crate::image::Image;
+use crate::jpeg;
 use crate::label::Labels;
 use crate::rng::{Place, Rng};
 use crate::sampler::{Order, SamplerKind, Sharding};
@@ -36,6 +38,7 @@ pub struct Dataset {
     len: usize,
     decode: DecodeOptions,
     cache: Cache,
+    files: Option<DecodedFiles>,
     scripts: Option<Arc<Queue>>,
     failures: Failures,
     pub times: Times,
@@ -93,6 +96,10 @@ impl Dataset {
         };
         let dataset = Dataset {
             cache: Cache::new(spec.cache_bytes),
+            files: spec
+                .cache_folder
+                .as_deref()
+                .map(|folder| DecodedFiles::open(folder, spec.cache_folder_bytes)),
             spec,
             sources,
             labels,
@@ -201,6 +208,26 @@ impl Dataset {
         if let Some(image) = self.cache.get(source, index) {
             return Ok(image);
         }
+        let stored = self.files.as_ref().and_then(|files| {
+            let (path, offset) = self.sources[source].place(index)?;
+            // Pixels differ between decoders, and may between versions of this one.
+            let how = format!(
+                "{} {} exif {} channels {}",
+                jpeg::DECODER,
+                env!("CARGO_PKG_VERSION"),
+                self.decode.exif_orientation,
+                self.spec.channels
+            );
+            Some((files, files.key(&path, offset, &how)?))
+        });
+        if let Some((files, key)) = &stored
+            && let Some(image) = self.times.measure(Part::Read, || files.get(key))
+            && image.width.saturating_mul(image.height) <= self.decode.max_pixels
+        {
+            let image = Arc::new(image);
+            self.cache.put(source, index, &image);
+            return Ok(image);
+        }
         let raw = self
             .times
             .measure(Part::Read, || self.sources[source].load(index))?;
@@ -211,7 +238,31 @@ impl Dataset {
         let wants_gray = self.spec.channels == 1 && image.channels == 3;
         let image = Arc::new(if wants_gray { to_gray(&image) } else { image });
         self.cache.put(source, index, &image);
+        if let Some((files, key)) = &stored {
+            files.put(key, &image);
+        }
         Ok(image)
+    }
+
+    /// What became of the folder of decoded images, where there is one.
+    pub fn decoded_files(&self) -> Option<&DecodedFiles> {
+        self.files.as_ref()
+    }
+
+    /// The first sample with a label that is neither one of `classes` classes nor the one that is left out: the
+    /// sample's name, the position of its label source, and the label. Labels that are lists are not looked at.
+    pub fn label_outside(&self, classes: i64, left_out: i64) -> Option<(String, usize, i64)> {
+        if self.spec.label_type != LabelType::Standard {
+            return None;
+        }
+        (0..self.len).find_map(|sample| {
+            let labels = self.labels_of(sample);
+            let outside = labels.iter().enumerate().find_map(|(at, label)| match label {
+                Label::Id(id) if *id != left_out && !(0..classes).contains(id) => Some((at, *id)),
+                _ => None,
+            });
+            outside.map(|(at, id)| (self.sources[0].name(self.original(sample)), at, id))
+        })
     }
 
     /// The image of a sample and whether it is a real one.

@@ -132,7 +132,7 @@ fn rows_of(array: Array) -> std::result::Result<(Vec<Label>, Vec<String>), Strin
                 })
                 .collect();
             if let Some(texts) = texts {
-                let (ids, classes) = numbered(texts);
+                let (ids, classes) = numbered(texts)?;
                 return Ok((ids.into_iter().map(Label::Id).collect(), classes));
             }
             let label = |(at, object): (usize, &Object)| {

@@ -12,6 +12,7 @@ pub mod cache;
 pub mod collate;
 pub mod dataset;
 pub mod decode;
+pub mod decoded_files;
 pub mod entry;
 pub mod error;
 pub mod exif;

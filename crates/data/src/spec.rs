@@ -83,6 +83,12 @@ pub struct LoaderSpec {
     /// Bytes of decoded images to keep; 0 keeps none.
     #[serde(default)]
     pub cache_bytes: usize,
+    /// Folder of decoded images that outlive the process; none without it.
+    #[serde(default)]
+    pub cache_folder: Option<std::path::PathBuf>,
+    /// Bytes that the files of that folder may have together.
+    #[serde(default)]
+    pub cache_folder_bytes: u64,
     /// Number of the queue of transforms that are written in another language.
     #[serde(default)]
     pub scripts: Option<u64>,

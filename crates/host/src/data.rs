@@ -211,6 +211,20 @@ pub struct DataStats {
     pub images: f64,
     pub batches: f64,
     pub failures: f64,
+    /// Of the folder of decoded images: images taken from it, and files of it that were damaged.
+    pub cache_hits: f64,
+    pub cache_damaged: f64,
+    /// Why nothing more is put there, when that is because of an error.
+    pub cache_trouble: Option<String>,
+}
+
+/// A label that is no class.
+#[napi(object)]
+pub struct LabelOutside {
+    pub name: String,
+    /// Position of the label source.
+    pub source: u32,
+    pub label: f64,
 }
 
 /// Reads, transforms and collates on its own threads. Errors carry a JSON text `{kind, message, fix}`.
@@ -279,6 +293,7 @@ impl DataLoader {
     #[napi(getter)]
     pub fn stats(&self) -> DataStats {
         let stats = self.loader.stats();
+        let files = self.loader.dataset().decoded_files();
         DataStats {
             wait_seconds: stats.wait_seconds,
             read_seconds: stats.read_seconds,
@@ -288,7 +303,21 @@ impl DataLoader {
             images: stats.images as f64,
             batches: stats.batches as f64,
             failures: stats.failures as f64,
+            cache_hits: files.map_or(0.0, |files| files.hits() as f64),
+            cache_damaged: files.map_or(0.0, |files| files.damaged() as f64),
+            cache_trouble: files.and_then(|files| files.trouble()),
         }
+    }
+
+    /// The first label that is neither one of `classes` classes nor `left_out`.
+    #[napi]
+    pub fn label_outside(&self, classes: u32, left_out: i64) -> Option<LabelOutside> {
+        let found = self.loader.dataset().label_outside(i64::from(classes), left_out);
+        found.map(|(name, source, label)| LabelOutside {
+            name,
+            source: source as u32,
+            label: label as f64,
+        })
     }
 
     /// The samples that could not be decoded so far.

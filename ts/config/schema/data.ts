@@ -32,7 +32,7 @@ const split = {
   DATASET_NAMES: texts(['imagenet1k_folder'], 'names in the catalog, one for each of DATA_SOURCES'),
   DATA_SOURCES: texts(
     [],
-    'kinds of reader: disk_folder, disk_filelist, csv, tar, idx, torchvision_dataset, synthetic, shapes, or one of your own',
+    'kinds of reader: disk_folder, disk_filelist, csv, parquet, tar, idx, torchvision_dataset, synthetic, shapes, or one of your own',
   ),
   DATA_PATHS: texts([], 'explicit paths; they go before the catalog'),
   LABEL_SOURCES: texts([], 'kinds of label reader; empty: no labels are read'),
@@ -72,6 +72,15 @@ const split = {
     own('shuffle by a computed permutation, which takes no memory at any size'),
   ),
   DECODED_CACHE_MIB: optionalCount(own('MiB of decoded images that are kept in memory; 0 unless given')),
+  DECODED_CACHE_DISK_MIB: optionalCount(
+    own(
+      'MiB that decoded images may take on disk, where later runs find them; 0 unless given. For sets that fit: they are decoded once',
+    ),
+  ),
+  DECODED_CACHE_DIR: z
+    .string()
+    .optional()
+    .describe(own('folder of those images; decoded/ in the cache folder of vissl unless given')),
   PREFETCH_MIB: optionalCount(own('MiB of batches that may lie ready; 1024 unless given')),
   EXIF_ORIENTATION: optionalFlag(
     own('turn photos upright as their EXIF data say; true unless given, VISSL never does'),

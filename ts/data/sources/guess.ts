@@ -31,6 +31,7 @@ export function guessSource(path: string): string {
     '.pickle': 'disk_filelist',
     '.json': 'disk_filelist',
     '.csv': 'csv',
+    '.parquet': 'parquet',
     '.tar': 'tar',
   }
   const kind = /idx3-ubyte(\.gz)?$/.test(path) ? 'idx' : byEnding[extname(path).toLowerCase()]
@@ -38,6 +39,6 @@ export function guessSource(path: string): string {
   throw new VisslError(
     ExitCode.data,
     `${path} is no source of images that is known`,
-    'give a folder, a .npy, .pkl, .json or .csv list, or tar files',
+    'give a folder, a .npy, .pkl, .json, .csv or .parquet list, or tar files',
   )
 }

@@ -1,4 +1,5 @@
 import type { DataSplit, SplitName } from '../dataset.ts'
+import { readParquet } from './parquet.ts'
 
 /** A source of images as the data engine takes it: `type` and its options. */
 export type SourceSpec = Record<string, unknown> & { type: string }
@@ -58,6 +59,12 @@ export const kinds: Readonly<Record<string, SourceKind>> = {
     labels: true,
     summary: 'a CSV file with the columns path and label',
     spec: (path) => ({ type: 'csv', path }),
+  },
+  parquet: {
+    path: 'file',
+    labels: true,
+    summary: 'a Parquet file with the columns path and label',
+    spec: (path) => ({ type: 'rows', path, ...readParquet(path) }),
   },
   tar: {
     path: 'pattern',

@@ -100,6 +100,10 @@ impl Source for FileList {
         self.entry(index).unwrap_or_else(unnamed)
     }
 
+    fn place(&self, index: usize) -> Option<(PathBuf, u64)> {
+        Some((self.entry(index).ok()?.into(), 0))
+    }
+
     fn load(&self, index: usize) -> std::result::Result<Raw, DecodeError> {
         read_file(Path::new(&self.entry(index)?))
     }

@@ -196,6 +196,10 @@ impl Source for Folder {
         &self.skipped
     }
 
+    fn place(&self, index: usize) -> Option<(PathBuf, u64)> {
+        Some((self.files[index].0.clone(), 0))
+    }
+
     fn load(&self, index: usize) -> std::result::Result<Raw, DecodeError> {
         read_file(&self.files[index].0)
     }

@@ -29,6 +29,7 @@ pub enum SourceSpec {
     DiskFolder(folder::FolderOptions),
     DiskFilelist(file_list::FileListOptions),
     Csv(table::TableOptions),
+    Rows(table::RowsOptions),
     Tar(tar::TarOptions),
     Idx(idx::IdxOptions),
     Synthetic(synthetic::SyntheticOptions),
@@ -61,6 +62,11 @@ pub trait Source: Send + Sync {
         &[]
     }
 
+    /// Where the bytes of a sample lie, a file and an offset within it; `None` when they are decoded ones.
+    fn place(&self, _index: usize) -> Option<(std::path::PathBuf, u64)> {
+        None
+    }
+
     fn load(&self, index: usize) -> std::result::Result<Raw, DecodeError>;
 }
 
@@ -77,6 +83,7 @@ pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>> {
         SourceSpec::DiskFolder(options) => Box::new(folder::Folder::open(options)?),
         SourceSpec::DiskFilelist(options) => Box::new(file_list::FileList::open(options)?),
         SourceSpec::Csv(options) => Box::new(table::Table::open(options)?),
+        SourceSpec::Rows(options) => Box::new(table::Table::of_rows(options)?),
         SourceSpec::Tar(options) => Box::new(tar::Tar::open(options)?),
         SourceSpec::Idx(options) => Box::new(idx::Idx::open(options)?),
         SourceSpec::Synthetic(options) => Box::new(synthetic::Synthetic::new(options)?),

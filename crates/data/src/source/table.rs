@@ -16,6 +16,18 @@ pub struct TableOptions {
     pub path: PathBuf,
 }
 
+/// The rows of a table that was read elsewhere.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowsOptions {
+    /// The file that the rows are of: messages name it, and relative paths are taken from its folder.
+    pub path: PathBuf,
+    pub paths: Vec<String>,
+    /// As many as `paths`, or none.
+    #[serde(default)]
+    pub labels: Vec<String>,
+}
+
 /// Images listed in a CSV file. Columns are found by the names in its first line (`path`, `image`, `file` or
 /// `filename`; `label`, `class` or `target`), else they are the first and the second one. Relative paths are taken
 /// from the folder of the file. Labels that are no numbers are numbered in sorted order.
@@ -101,10 +113,37 @@ impl Table {
         if paths.len() == 0 {
             return Err(fail("holds no image".to_owned()));
         }
-        let (labels, classes) = numbered(labels);
+        let (labels, classes) = numbered(labels).map_err(fail)?;
         Ok(Table {
             folder: options.path.parent().unwrap_or(Path::new("")).to_owned(),
             paths,
+            labels,
+            classes,
+        })
+    }
+
+    /// # Errors
+    /// There is no row, a path is empty, or there are not as many labels as paths.
+    pub fn of_rows(options: &RowsOptions) -> Result<Self> {
+        let fail = |what: String| DataError::data(format!("image table {}: {what}", options.path.display()));
+        let RowsOptions { path, paths, labels } = options;
+        if paths.is_empty() {
+            return Err(fail("holds no image".to_owned()));
+        }
+        if !labels.is_empty() && labels.len() != paths.len() {
+            return Err(fail(format!(
+                "{} labels for {} images",
+                labels.len(),
+                paths.len()
+            )));
+        }
+        if let Some(at) = paths.iter().position(|path| path.trim().is_empty()) {
+            return Err(fail(format!("row {} has no path", at + 1)));
+        }
+        let (labels, classes) = numbered(labels.clone()).map_err(fail)?;
+        Ok(Table {
+            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+            paths: paths.clone().into(),
             labels,
             classes,
         })
@@ -115,16 +154,40 @@ impl Table {
     }
 }
 
-/// Labels as numbers and the names of the classes: numbers stay, anything else is numbered in sorted order.
-pub(crate) fn numbered(labels: Vec<String>) -> (Vec<i64>, Vec<String>) {
-    let numbers: Option<Vec<i64>> = labels.iter().map(|label| label.parse().ok()).collect();
+/// The largest whole number below which every whole number is one of 64-bit floating point.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+fn whole(label: &str) -> Option<i64> {
+    label.parse().ok().or_else(|| {
+        let value: f64 = label.parse().ok()?;
+        (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i64)
+    })
+}
+
+/// Labels as numbers and the names of the classes: whole numbers stay (`3.0` is 3), names are numbered in sorted
+/// order.
+///
+/// # Errors
+/// All are numbers, and one of them is no whole one: NaN for example, as a gap becomes in a column of numbers.
+pub(crate) fn numbered(labels: Vec<String>) -> std::result::Result<(Vec<i64>, Vec<String>), String> {
+    let numbers: Option<Vec<i64>> = labels.iter().map(|label| whole(label)).collect();
     if let Some(numbers) = numbers {
-        return (numbers, Vec::new());
+        return Ok((numbers, Vec::new()));
+    }
+    if labels.iter().all(|label| label.parse::<f64>().is_ok()) {
+        let at = labels
+            .iter()
+            .position(|label| whole(label).is_none())
+            .unwrap_or(0);
+        return Err(format!(
+            "the label of image {at} is {}, no whole number",
+            labels[at]
+        ));
     }
     let mut ids: BTreeMap<&str, i64> = labels.iter().map(|label| (label.as_str(), 0)).collect();
     ids.values_mut().zip(0..).for_each(|(id, number)| *id = number);
     let numbers = labels.iter().map(|label| ids[label.as_str()]).collect();
-    (numbers, ids.keys().map(|name| (*name).to_owned()).collect())
+    Ok((numbers, ids.keys().map(|name| (*name).to_owned()).collect()))
 }
 
 impl Source for Table {
@@ -142,6 +205,10 @@ impl Source for Table {
 
     fn name(&self, index: usize) -> String {
         self.path(index).display().to_string()
+    }
+
+    fn place(&self, index: usize) -> Option<(PathBuf, u64)> {
+        Some((self.path(index), 0))
     }
 
     fn load(&self, index: usize) -> std::result::Result<Raw, DecodeError> {

@@ -112,7 +112,10 @@ impl Tar {
             );
         }
         if texts.len() == tar.samples.len() && texts.iter().all(Option::is_some) {
-            (tar.labels, tar.classes) = numbered(texts.into_iter().flatten().collect());
+            (tar.labels, tar.classes) = numbered(texts.into_iter().flatten().collect()).map_err(|what| {
+                DataError::data(format!("tar shards {}: {what}", options.path.display()))
+                    .fix("give every image a whole number or a name as its label")
+            })?;
         } else if let Some(at) = texts
             .iter()
             .position(Option::is_none)
@@ -295,6 +298,11 @@ impl Source for Tar {
 
     fn skipped(&self) -> &[Skipped] {
         &self.skipped
+    }
+
+    fn place(&self, index: usize) -> Option<(PathBuf, u64)> {
+        let member = &self.samples[index];
+        Some((self.shards[member.shard as usize].path.clone(), member.offset))
     }
 
     fn load(&self, index: usize) -> std::result::Result<Raw, DecodeError> {
