@@ -77,10 +77,11 @@ export const methodsOf = (permutations: string): Readonly<Record<string, Method>
       ),
     ],
   },
+  // With a softmax: few epochs leave `nce` with the Z of a random memory, and its loss climbs.
   npid: {
     config: 'pretrain/npid/npid_8gpu_resnet',
-    lr: 0.05,
-    overrides: [...trunk, one, heads(mlp([WIDTH, 64])), ...nce('temperature=0.5')],
+    lr: 0.1,
+    overrides: [...trunk, one, heads(mlp([WIDTH, 64])), ...nce('loss_type=cross_entropy', 'temperature=0.1')],
   },
   'npid++': {
     config: 'pretrain/npid/npid++_4nodes_resnet',
