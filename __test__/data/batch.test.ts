@@ -1,6 +1,6 @@
 import test from 'ava'
 import { createLoader, type DataSplit } from '../../ts/data/index.ts'
-import { scope, stats } from '../../ts/engine/index.ts'
+import { ops, scope, stats, type Tensor } from '../../ts/engine/index.ts'
 
 const split: DataSplit = {
   DATA_SOURCES: ['shapes'],
@@ -34,5 +34,56 @@ test('tensors share the memory of the batch and die with their scope', async (t)
     sums.slice(0, 2).map(([sum, label]) => [Math.fround(sum!).toFixed(2), label]),
     sums.slice(2).map(([sum, label]) => [Math.fround(sum!).toFixed(2), label]),
   )
+  t.is(stats().tensors, before)
+})
+
+test('tensors keep their memory from the batches to come', async (t) => {
+  const before = stats().tensors
+  // Large enough for memory that is used again.
+  const large: DataSplit = {
+    ...split,
+    TRANSFORMS: [{ name: 'Resize', size: [64, 64] }, { name: 'ToTensor' }],
+    DATA_LIMIT: 40,
+  }
+  using reference = createLoader({ split: large, workers: 0 })
+  const sums: number[] = []
+  for await (const batch of reference.epoch(0)) scope(() => sums.push(batch.take('data.0').sum().item()))
+  const loader = createLoader({ split: large, workers: 2 })
+  const views: Tensor[] = []
+  const weights: Tensor[] = []
+  for await (const batch of loader.epoch(0)) {
+    const index = batch.index
+    scope(() => {
+      const input = batch.take('data.0')
+      if (index % 3 === 0) views.push(input.select(0, 3).keep())
+      if (index % 3 === 1) {
+        // The graph holds the batch, nothing else does.
+        const weight = ops.ones([]).keep()
+        weight.requiresGrad = true
+        weights.push(weight, input.mul(weight).sum().keep())
+      }
+    })
+  }
+  loader[Symbol.dispose]()
+  using again = createLoader({ split: large, workers: 2 })
+  for await (const batch of again.epoch(0)) {
+    const index = batch.index
+    if (index % 3 !== 0) continue
+    scope(() =>
+      t.true(
+        batch
+          .take('data.0')
+          .select(0, 3)
+          .equal(views[index / 3]!),
+      ),
+    )
+  }
+  for (let i = 0; i < weights.length; i += 2) {
+    scope(() => {
+      weights[i + 1]!.backward()
+      t.is(weights[i]!.grad!.item(), sums[(3 * i) / 2 + 1]!)
+    })
+  }
+  for (const tensor of [...views, ...weights]) tensor.free()
   t.is(stats().tensors, before)
 })

@@ -2,10 +2,21 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import type { LoaderTrace } from '../../ts/data/index.ts'
 import type { OperatorSpan } from '../../ts/engine/index.ts'
 import { chromeTrace, summaryOf } from '../../ts/hooks/profile.ts'
 import type { Span } from '../../ts/train/timers.ts'
 import { runTiny } from '../train/_run.ts'
+
+interface TraceEvent {
+  name: string
+  ph: string
+  cat?: string
+  tid: number
+  ts: number
+  dur: number
+  args?: { name: string }
+}
 
 const spans: Span[] = [
   { name: 'read_sample', kind: 'step', start: 0, end: 2 },
@@ -24,6 +35,18 @@ const operators: OperatorSpan[] = [
   { name: 'aten::add', thread: 1, start: 7, end: 7.5 },
 ]
 
+const loader: LoaderTrace = {
+  threads: ['TRAIN taker', 'TRAIN data-0', 'TRAIN data-1'],
+  spans: [
+    { thread: 1, part: 'decode', start: 0, end: 2 },
+    { thread: 2, part: 'read', start: 1, end: 3 },
+    { thread: 1, part: 'transform', start: 2, end: 5 },
+    { thread: 0, part: 'wait for a batch', start: 0, end: 6 },
+    { thread: 2, part: 'wait for room', start: 3, end: 10 },
+  ],
+  dropped: 0,
+}
+
 test('the summary names what takes most of a step', (t) => {
   t.deepEqual(summaryOf(spans, []).split('\n'), [
     'profile of 2 steps, 10.0 ms each',
@@ -37,6 +60,13 @@ test('the summary names what takes most of a step', (t) => {
     '    operator aten::add          0.50 ms   5.0 %',
   ])
   t.regex(summaryOf([], []), /ended before/)
+  // 7 of 20 ms of two threads; the taker is none of them.
+  t.is(
+    summaryOf(spans, operators, loader).split('\n').at(-1),
+    '    loader, 2 threads, mostly transform  3.50 ms  35.0 %',
+  )
+  const many = [...'abcdefghijk'].map((name): Span => ({ name, kind: 'step', start: 0, end: 1 }))
+  t.is(summaryOf([...spans, ...many], operators, loader).split('\n').length, 10)
 })
 
 test('the trace is Chrome’s', (t) => {
@@ -50,6 +80,16 @@ test('the trace is Chrome’s', (t) => {
   t.like(
     traceEvents.find(({ name }) => name === 'aten::conv2d'),
     { cat: 'operator', ts: 2000, dur: 4000, tid: 11 },
+  )
+  const { traceEvents: all } = JSON.parse(chromeTrace(spans, operators, loader)) as {
+    traceEvents: TraceEvent[]
+  }
+  const tids = new Map(all.filter(({ ph }) => ph === 'M').map(({ args, tid }) => [args!.name, tid]))
+  t.is(tids.size, 7)
+  t.is(new Set(tids.values()).size, 7)
+  t.like(
+    all.find(({ name }) => name === 'transform'),
+    { ph: 'X', cat: 'loader', ts: 2000, dur: 3000, tid: tids.get('loader TRAIN data-0') },
   )
 })
 
@@ -65,7 +105,7 @@ test.serial('a run with --profile leaves a trace and a summary, of as many steps
     t.regex(printed, /backward +[\d.]+ ms +[\d.]+ %/)
     const path = /trace: (\S+profile\.json)/.exec(printed)![1]!
     const { traceEvents } = JSON.parse(readFileSync(path, 'utf8')) as {
-      traceEvents: { name: string; ts: number; dur: number }[]
+      traceEvents: TraceEvent[]
     }
     t.is(traceEvents.filter(({ name }) => name === 'optimizer_step').length, recorded)
     t.true(traceEvents.some(({ name }) => name === 'progress onStep'))
@@ -77,5 +117,15 @@ test.serial('a run with --profile leaves a trace and a summary, of as many steps
     }
     t.true(within('forward', 'aten::conv2d'))
     t.true(within('backward', 'ConvolutionBackward0'))
+    // So do the loader's threads: a batch that is waited for is waited for while the step reads it.
+    t.true(traceEvents.some(({ args }) => args?.name === 'loader TRAIN data-0'))
+    for (const name of ['transform', 'collate']) {
+      t.true(
+        traceEvents.some((event) => event.name === name && event.cat === 'loader'),
+        name,
+      )
+    }
+    t.true(within('read_sample', 'wait for a batch'))
+    t.regex(printed, /loader[^\n]*, mostly \w+ +[\d.]+ ms +[\d.]+ %/)
   }
 })

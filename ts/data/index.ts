@@ -23,6 +23,13 @@ export { fetchedDatasets } from './fetched.ts'
 export { createLoader, Loader, type LoaderOptions } from './loader.ts'
 export type { SampleOrder } from './loader-spec.ts'
 export {
+  type LoaderPart,
+  type LoaderSpan,
+  type LoaderTrace,
+  startLoaderTrace,
+  stopLoaderTrace,
+} from './loader-trace.ts'
+export {
   copyTensor,
   type DataInfo,
   type DataStats,

@@ -137,10 +137,14 @@ export class Loader {
     this.#native.stop()
   }
 
-  /** Ends everything; the loader cannot be used afterwards. */
+  /**
+   * Ends everything and frees the memory that was kept for further batches; the loader is of no use afterwards.
+   * Tensors that were taken stay good.
+   */
   [Symbol.dispose](): void {
     this.#pool?.close()
-    this.stop()
+    this.#run++
+    this.#native.close()
   }
 }
 
@@ -155,6 +159,7 @@ export function createLoader(options: LoaderOptions): Loader {
   const { spec: ofSplit, pool } = splitSpec({ split, splitName, channels, order, shapesSize })
   const spec = {
     ...ofSplit,
+    name: splitName,
     seed: options.seed ?? 0,
     rank: options.rank ?? 0,
     world: worldSize,

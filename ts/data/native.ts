@@ -1,5 +1,6 @@
 import { host } from '../engine/host.ts'
 import { ExitCode, VisslError } from '../errors.ts'
+import type { LoaderPart } from './loader-trace.ts'
 
 /** A tensor that its taker owns: memory at `address`, freed by calling the C function `release` with `context` once. */
 export interface NativeTensor {
@@ -88,6 +89,15 @@ export interface NativeLoader {
   next(): Promise<NativeBatch | null>
   nextSync(): NativeBatch | null
   stop(): void
+  close(): void
+}
+
+export interface NativeTrace {
+  threads: string[]
+  parts: LoaderPart[]
+  /** Four numbers a span: thread, part, start and end in nanoseconds since the recording began. */
+  spans: Float64Array
+  dropped: number
 }
 
 /** The library that decodes JPEG files. */
@@ -97,6 +107,8 @@ interface DataAddon {
   DataLoader: new (spec: string) => NativeLoader
   releaseTensor(tensor: NativeTensor): void
   copyTensor(tensor: NativeTensor): Uint8Array
+  startLoaderTrace(): boolean
+  stopLoaderTrace(): NativeTrace | null
   createScriptQueue(): number
   closeScriptQueue(queue: number): void
   checkSource(spec: string, threads: number): Promise<string>

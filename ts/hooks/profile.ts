@@ -1,3 +1,4 @@
+import { type LoaderTrace, startLoaderTrace, stopLoaderTrace } from '../data/index.ts'
 import { type OperatorSpan, startProfile, stopProfile } from '../engine/index.ts'
 import { formatPercent, formatTable, type Log, writeFileWhole } from '../logging/index.ts'
 import type { Hook } from '../train/hook.ts'
@@ -12,16 +13,20 @@ const LINES = 9
 /** Operators named in the summary. */
 const OPERATORS = 3
 
-/** Rows of the trace, by kind of span; operators have one for each thread of libtorch's, after these. */
+/**
+ * Rows of the trace, by kind of span; after these come one for each thread of libtorch's, then one for each of the
+ * loaders'.
+ */
 const lanes: Readonly<Record<SpanKind, { readonly id: number; readonly title: string }>> = {
   step: { id: 1, title: 'train step' },
   hook: { id: 2, title: 'hooks' },
 }
 const OPERATOR_LANE = 10
+const NO_LOADER: LoaderTrace = { threads: [], spans: [], dropped: 0 }
 
 /**
- * Records the parts of `steps` training steps, every call of a hook and every operator in them, writes them as a Chrome
- * trace (for chrome://tracing and ui.perfetto.dev) and shows where the time went. The first steps are left out.
+ * Records the parts of `steps` training steps, every call of a hook, every operator and what the loader's threads do
+ * meanwhile, writes them as a Chrome trace (for chrome://tracing and ui.perfetto.dev) and shows where the time went. The first steps are left out.
  */
 export class ProfileHook implements Hook {
   readonly name = 'profile'
@@ -45,6 +50,7 @@ export class ProfileHook implements Hook {
     if (this.#seen === WARM_UP) {
       this.#stop = task.timers.listen((span) => this.#spans.push(span))
       startProfile()
+      startLoaderTrace()
     }
     if (this.#seen === WARM_UP + this.#steps) this.#finish()
   }
@@ -63,22 +69,31 @@ export class ProfileHook implements Hook {
     this.#stop()
     this.#stop = undefined
     const spans = this.#spans.splice(0)
+    const loader = stopLoaderTrace()
     const operators = stopProfile()
-    if (operators.dropped > 0)
-      this.#log.warn(`the trace leaves out ${operators.dropped} operators: record fewer steps`)
-    writeFileWhole(this.#file, chromeTrace(spans, operators.spans))
-    this.#log.info(summaryOf(spans, operators.spans))
+    const dropped = operators.dropped + loader.dropped
+    if (dropped > 0) {
+      this.#log.warn(`the trace leaves out ${dropped} operators or spans of the loader: record fewer steps`)
+    }
+    writeFileWhole(this.#file, chromeTrace(spans, operators.spans, loader))
+    this.#log.info(summaryOf(spans, operators.spans, loader))
     this.#log.info(`trace: ${this.#file} (open it in chrome://tracing or ui.perfetto.dev)`)
   }
 }
 
 /** A trace in the event format of Chrome; times in microseconds. */
-export function chromeTrace(spans: readonly Span[], operators: readonly OperatorSpan[]): string {
+export function chromeTrace(
+  spans: readonly Span[],
+  operators: readonly OperatorSpan[],
+  loader: LoaderTrace = NO_LOADER,
+): string {
   const pid = process.pid
   const threads = [...new Set(operators.map(({ thread }) => thread))].sort((a, b) => a - b)
+  const loaderLane = OPERATOR_LANE + (threads.at(-1) ?? 0) + 1
   const titles = [
     ...Object.values(lanes),
     ...threads.map((thread) => ({ id: OPERATOR_LANE + thread, title: `operators, thread ${thread}` })),
+    ...loader.threads.map((name, thread) => ({ id: loaderLane + thread, title: `loader ${name}` })),
   ]
   const named = titles.map(({ id, title }) => ({
     name: 'thread_name',
@@ -96,12 +111,19 @@ export function chromeTrace(spans: readonly Span[], operators: readonly Operator
     ...operators.map(({ name, thread, start, end }) =>
       event(name, 'operator', OPERATOR_LANE + thread, start, end),
     ),
+    ...loader.spans.map(({ part, thread, start, end }) =>
+      event(part, 'loader', loaderLane + thread, start, end),
+    ),
   ]
   return `${JSON.stringify({ traceEvents: [...named, ...events], displayTimeUnit: 'ms' })}\n`
 }
 
-/** Ten lines: the mean step, what took most of it, and the operators that took most of that. */
-export function summaryOf(spans: readonly Span[], operators: readonly OperatorSpan[]): string {
+/** Ten lines: the mean step, what took most of it, the operators that took most of that, and the loader beside it. */
+export function summaryOf(
+  spans: readonly Span[],
+  operators: readonly OperatorSpan[],
+  loader: LoaderTrace = NO_LOADER,
+): string {
   const sums = new Map<string, number>()
   const add = (name: string, time: number) => sums.set(name, (sums.get(name) ?? 0) + time)
   let steps = 0
@@ -116,18 +138,43 @@ export function summaryOf(spans: readonly Span[], operators: readonly OperatorSp
   const largest = (of: ReadonlyMap<string, number>, count: number) =>
     [...of].sort(([, a], [, b]) => b - a).slice(0, count)
   const slowest = largest(ownTimes(operators), OPERATORS)
+  const beside = loaderShare(loader)
   const rows = [
-    ...largest(sums, LINES - slowest.length),
+    ...largest(sums, LINES - slowest.length - beside.length),
     ...slowest.map(([name, time]) => [`operator ${name}`, time] as const),
-  ]
+  ].map(([name, time]) => [name, time, time / total] as const)
   const table = formatTable(
-    rows.map(([name, time]) => [
+    [...rows, ...beside].map(([name, time, share]) => [
       `    ${name}`,
       `${(time / steps).toFixed(2)} ms`,
-      formatPercent(time / total),
+      formatPercent(share),
     ]),
   )
   return `profile of ${steps} steps, ${(total / steps).toFixed(1)} ms each\n${table}`
+}
+
+/**
+ * A row on the loaders' threads, if there are spans of them: milliseconds of work, summed over the threads, and the part
+ * of their time in which they worked.
+ */
+function loaderShare({ threads, spans }: LoaderTrace): (readonly [string, number, number])[] {
+  const times = new Map<string, number>()
+  let busy = 0
+  let [first, last] = [Infinity, 0]
+  const working = new Set<number>()
+  for (const { part, thread, start, end } of spans) {
+    first = Math.min(first, start)
+    last = Math.max(last, end)
+    if (part === 'wait for a batch') continue
+    working.add(thread)
+    if (part === 'wait for room') continue
+    busy += end - start
+    times.set(part, (times.get(part) ?? 0) + end - start)
+  }
+  if (busy === 0) return []
+  const [most] = [...times].sort(([, a], [, b]) => b - a)
+  const who = working.size === 1 ? `loader ${threads[[...working][0]!]}` : `loader, ${working.size} threads`
+  return [[`${who}, mostly ${most![0]}`, busy, busy / ((last - first) * working.size)]]
 }
 
 /** Milliseconds by operator, without what the operators that it calls take. Spans come by their ends, inner ones first. */

@@ -1,4 +1,5 @@
 use crate::buffer::Buffer;
+use crate::pool::Pool;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DType {
@@ -44,6 +45,18 @@ impl Tensor {
             shape,
             channels_last: false,
             buffer: Buffer::new(elements * dtype.bytes()),
+        }
+    }
+
+    /// On memory of a pool, whose contents are of no use: all of it must be written.
+    pub fn of_pool(name: String, dtype: DType, shape: Vec<usize>, pool: &Pool) -> Self {
+        let elements: usize = shape.iter().product();
+        Tensor {
+            name,
+            dtype,
+            shape,
+            channels_last: false,
+            buffer: pool.take(elements * dtype.bytes()),
         }
     }
 }

@@ -1,23 +1,42 @@
 use bytemuck::{Pod, Zeroable};
 
+use crate::pool::Home;
+
 /// Alignment of every buffer in bytes: one cache line, and the widest vector register.
 pub const ALIGNMENT: usize = 64;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
-struct Line([u8; ALIGNMENT]);
+pub(crate) struct Line([u8; ALIGNMENT]);
 
-/// Zeroed memory aligned to [`ALIGNMENT`] that does not move for as long as it lives.
+/// Memory aligned to [`ALIGNMENT`] that does not move for as long as it lives.
 pub struct Buffer {
     lines: Vec<Line>,
     bytes: usize,
+    /// Where the memory goes afterwards.
+    home: Option<Home>,
 }
 
 impl Buffer {
+    /// Zeroed memory.
     pub fn new(bytes: usize) -> Self {
         Buffer {
-            lines: vec![Line::zeroed(); bytes.div_ceil(ALIGNMENT).max(1)],
+            lines: Buffer::lines(bytes),
             bytes,
+            home: None,
+        }
+    }
+
+    pub(crate) fn lines(bytes: usize) -> Vec<Line> {
+        vec![Line::zeroed(); bytes.div_ceil(ALIGNMENT).max(1)]
+    }
+
+    /// The first `bytes` of `lines`, as they are; they go back to `home`.
+    pub(crate) fn of_pool(lines: Vec<Line>, bytes: usize, home: Home) -> Self {
+        Buffer {
+            lines,
+            bytes,
+            home: Some(home),
         }
     }
 
@@ -43,5 +62,13 @@ impl Buffer {
         let size = size_of::<T>();
         let end = self.bytes / size * size;
         bytemuck::cast_slice_mut(&mut bytemuck::cast_slice_mut::<Line, u8>(&mut self.lines)[..end])
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Some(home) = &self.home {
+            home.give(std::mem::take(&mut self.lines));
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::failures::{Failure, Failures};
 use crate::image::Image;
 use crate::jpeg;
 use crate::label::Labels;
+use crate::pool::Pool;
 use crate::rng::{Place, Rng};
 use crate::sampler::{Order, SamplerKind, Sharding};
 use crate::script::{self, Queue};
@@ -40,6 +41,8 @@ pub struct Dataset {
     cache: Cache,
     files: Option<DecodedFiles>,
     scripts: Option<Arc<Queue>>,
+    /// Memory of batches that were let go.
+    pub(crate) pool: Pool,
     failures: Failures,
     pub times: Times,
     pub(crate) images: AtomicU64,
@@ -100,6 +103,9 @@ impl Dataset {
                 .cache_folder
                 .as_deref()
                 .map(|folder| DecodedFiles::open(folder, spec.cache_folder_bytes)),
+            // A batch is let go about when another one is begun: what two are made of suffices.
+            pool: Pool::new(2 * plan.views(), spec.prefetch_bytes),
+            times: Times::new(&spec.name),
             spec,
             sources,
             labels,
@@ -110,7 +116,6 @@ impl Dataset {
             decode,
             scripts,
             failures: Failures::new(),
-            times: Times::default(),
             images: AtomicU64::new(0),
             batches: AtomicU64::new(0),
         };
@@ -343,7 +348,7 @@ impl Dataset {
         let failed = |text: String| DataError::data(format!("batch {index}: {text}"));
         let mut collation = self
             .collator
-            .begin(positions.len(), self.spec.channels_last, stream)
+            .begin(positions.len(), self.spec.channels_last, stream, &self.pool)
             .map_err(failed)?;
         let scripts = self.scripts.as_deref().map(|queue| queue as &dyn Scripts);
         for position in positions {

@@ -26,6 +26,7 @@ pub mod mt19937;
 pub mod npy;
 mod npy_object;
 pub mod permutation;
+pub mod pool;
 pub mod rng;
 pub mod run;
 pub mod sampler;
@@ -35,6 +36,7 @@ pub mod source;
 pub mod spec;
 pub mod subset;
 pub mod times;
+pub mod trace;
 pub mod transform;
 
 pub use error::{DataError, ErrorKind, Result};

@@ -75,6 +75,12 @@ impl Loader {
         }
     }
 
+    /// Stops, and frees the memory that was kept for further batches. Batches that were taken stay good.
+    pub fn close(&self) {
+        self.stop();
+        self.dataset.pool.close();
+    }
+
     pub fn stats(&self) -> Stats {
         let dataset = &self.dataset;
         let times = &dataset.times;

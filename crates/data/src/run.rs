@@ -190,11 +190,16 @@ impl Shared {
         loop {
             let index = {
                 let mut state = lock(&self.state);
-                while !self.stopped()
-                    && state.to_make < self.batches
-                    && !state.has_room(self.ahead, self.dataset.spec.prefetch_bytes)
-                {
-                    state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+                let is_full = |state: &State| {
+                    !self.stopped()
+                        && state.to_make < self.batches
+                        && !state.has_room(self.ahead, self.dataset.spec.prefetch_bytes)
+                };
+                if is_full(&state) {
+                    state = self.dataset.times.measure(Part::Idle, || {
+                        let waited = self.room.wait_while(state, |state| is_full(state));
+                        waited.unwrap_or_else(PoisonError::into_inner)
+                    });
                 }
                 if self.stopped() || state.to_make >= self.batches {
                     return;

@@ -23,6 +23,9 @@ pub enum LabelType {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoaderSpec {
+    /// What it is called in traces.
+    #[serde(default)]
+    pub name: String,
     pub sources: Vec<SourceSpec>,
     #[serde(default)]
     pub labels: Vec<LabelSpec>,

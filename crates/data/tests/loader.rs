@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use vissl_data::batch::{Batch, DType};
 use vissl_data::error::ErrorKind;
+use vissl_data::times::Part;
+use vissl_data::trace;
 use vissl_data::{DataError, Loader};
 
 /// A folder that is removed with it.
@@ -518,4 +520,89 @@ fn ranks_and_limits_share_the_samples() {
     assert!(seen.iter().all(|sample| *sample < 20));
     let error = error(&spec(json!({ "data_limit": 4, "drop_last": true })));
     assert!(error.message.contains("4 samples give no batch of 8"), "{error}");
+}
+
+#[test]
+fn memory_that_was_used_before_changes_no_batch() {
+    // 20 of 50 samples: the last batch is smaller than what it is made on.
+    let changes = |workers: usize| spec(json!({ "workers": workers, "batch_size": 20 }));
+    let reference = Loader::open(&changes(0)).unwrap();
+    let mut addresses = std::collections::HashSet::new();
+    for (workers, channels_last) in [(0, false), (1, false), (4, false), (2, true)] {
+        let mut spec: Value = serde_json::from_str(&changes(workers)).unwrap();
+        spec["channels_last"] = json!(channels_last);
+        let loader = Loader::open(&spec.to_string()).unwrap();
+        spec["workers"] = json!(0);
+        let reference = if channels_last {
+            &Loader::open(&spec.to_string()).unwrap()
+        } else {
+            &reference
+        };
+        for epoch in 0..4 {
+            let kept = drain(reference, epoch, 0);
+            loader.start(epoch, 0).unwrap();
+            for wanted in &kept {
+                let mut batch = loader.next().unwrap().unwrap();
+                assert!(bytes(std::slice::from_ref(wanted)) == bytes(std::slice::from_ref(&batch)));
+                let images = &mut batch.tensors[0].buffer;
+                addresses.insert(images.as_ptr() as usize);
+                images.as_mut_slice::<f32>().fill(f32::NAN);
+            }
+        }
+    }
+    assert!(
+        addresses.len() < 40,
+        "{} of 48 batches on memory of their own",
+        addresses.len()
+    );
+}
+
+#[test]
+fn batches_outlive_their_loader() {
+    let changes = json!({ "workers": 2, "batch_size": 20 });
+    let loader = Loader::open(&spec(changes)).unwrap();
+    let whole = drain(&loader, 0, 0);
+    loader.start(0, 0).unwrap();
+    let (first, second) = (loader.next().unwrap().unwrap(), loader.next().unwrap().unwrap());
+    loader.close();
+    assert!(loader.next().unwrap().is_none());
+    drop(first);
+    drop(loader);
+    assert!(bytes(&whole[1..2]) == bytes(&[second]));
+}
+
+#[test]
+fn what_threads_do_is_recorded_in_a_row_each() {
+    let changes = json!({ "name": "traced", "workers": 2, "prefetch": 1 });
+    let loader = Loader::open(&spec(changes)).unwrap();
+    drain(&loader, 0, 0);
+    assert!(trace::start());
+    assert!(!trace::start());
+    for epoch in 1..3 {
+        assert_eq!(drain(&loader, epoch, 0).len(), 7);
+    }
+    let recorded = trace::stop().unwrap();
+    assert!(trace::stop().is_none());
+    drain(&loader, 3, 0);
+    assert_eq!(recorded.dropped, 0);
+    // Other tests of this process have loaders without a name.
+    let rows: Vec<usize> = (0..recorded.threads.len())
+        .filter(|row| recorded.threads[*row].starts_with("traced "))
+        .collect();
+    let mut names: Vec<&str> = rows.iter().map(|row| &recorded.threads[*row][7..]).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["data-0", "data-1", "taker"]);
+    let count = |part| {
+        let ours = recorded.spans.iter().filter(|span| rows.contains(&span.thread));
+        ours.filter(|span| span.part == part).count()
+    };
+    // Of each sample and, when a batch is finished, of that.
+    assert_eq!((count(Part::Transform), count(Part::Collate)), (100, 114));
+    assert!(count(Part::Wait) >= 14);
+    for row in rows {
+        let spans: Vec<_> = recorded.spans.iter().filter(|span| span.thread == row).collect();
+        assert!(spans.iter().all(|span| span.start <= span.end));
+        // A thread does one thing at a time.
+        assert!(spans.windows(2).all(|pair| pair[0].end <= pair[1].start));
+    }
 }

@@ -7,6 +7,7 @@ use vissl_data::batch::{Batch, DType};
 use vissl_data::collate::Collator;
 use vissl_data::entry::{Entry, Floats, Label, Sample};
 use vissl_data::image::Image;
+use vissl_data::pool::Pool;
 use vissl_data::rng::{Place, Rng};
 use vissl_data::transform::Plan;
 use vissl_data::transform::patches::Grid;
@@ -115,6 +116,7 @@ fn compare(batch: &Batch, name: &str, wanted: &Value) {
 
 #[test]
 fn collators_give_what_the_reference_gives() {
+    let pool = Pool::new(0, 0);
     let mut seen = 0;
     for case in golden("collators.json").as_array().unwrap() {
         let name = case["collator"].as_str().unwrap();
@@ -127,7 +129,9 @@ fn collators_give_what_the_reference_gives() {
             // What fails there: missing keys, MoCo's loss of axes, labels of a kind that is one here.
             continue;
         }
-        let mut collation = collator.begin(batch.len(), false, Rng::with_seed(0)).unwrap();
+        let mut collation = collator
+            .begin(batch.len(), false, Rng::with_seed(0), &pool)
+            .unwrap();
         if name == "multicrop_mixup_collator" {
             // `np.random.beta(0.2, 0.2)` after `np.random.seed(0)`.
             collation = collation.with_share(0.210_162_968_193_960_1);
@@ -161,6 +165,7 @@ fn collators_give_what_the_reference_gives() {
 
 #[test]
 fn collators_say_what_they_cannot_take() {
+    let pool = Pool::new(0, 0);
     let one = |shape: Vec<usize>, labels: Vec<Label>| Sample {
         data: vec![Entry::Floats(Floats {
             values: vec![0.0; shape.iter().product()],
@@ -176,7 +181,7 @@ fn collators_say_what_they_cannot_take() {
             Ok(collator) => collator,
             Err(error) => return error.message,
         };
-        let mut collation = match collator.begin(count, false, Rng::with_seed(0)) {
+        let mut collation = match collator.begin(count, false, Rng::with_seed(0), &pool) {
             Ok(collation) => collation,
             Err(text) => return text,
         };
@@ -276,6 +281,7 @@ fn collators_say_what_they_cannot_take() {
 
 #[test]
 fn mixtures_keep_the_mass_of_images_and_targets() {
+    let pool = Pool::new(0, 0);
     for (mode, method) in [
         ("batch", None),
         ("elem", None),
@@ -285,7 +291,9 @@ fn mixtures_keep_the_mass_of_images_and_targets() {
         let params = json!({ "num_classes": 5, "mode": mode, "ssl_method": method, "label_smoothing": 0.1 });
         let collator = Collator::new("cutmixup_collator", params.as_object().unwrap()).unwrap();
         for seed in 0..20 {
-            let mut collation = collator.begin(4, seed % 2 == 1, Rng::with_seed(seed)).unwrap();
+            let mut collation = collator
+                .begin(4, seed % 2 == 1, Rng::with_seed(seed), &pool)
+                .unwrap();
             for at in 0..4usize {
                 let image = Floats {
                     shape: vec![3, 6, 8],

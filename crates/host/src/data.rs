@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::bindgen_prelude::*;
@@ -11,9 +12,13 @@ use vissl_data::batch::{Batch, Tensor};
 use vissl_data::buffer::Buffer as Memory;
 use vissl_data::error::DataError;
 use vissl_data::run::Run;
+use vissl_data::times::Part;
+use vissl_data::trace;
 
-/// Taken tensors that were not released, by context. Keeps a second release, or a made-up one, from doing harm.
+/// Taken tensors that were not released, by context. A context is given once, since memory is used again: a second
+/// release, or a made-up one, does no harm.
 static TAKEN: Mutex<BTreeMap<usize, Memory>> = Mutex::new(BTreeMap::new());
+static CONTEXTS: AtomicUsize = AtomicUsize::new(1);
 
 fn taken() -> MutexGuard<'static, BTreeMap<usize, Memory>> {
     TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -121,7 +126,8 @@ impl NativeBatch {
         };
         let bytes = tensor.buffer.len() as f64;
         let address = tensor.buffer.as_ptr() as usize;
-        taken().insert(address, tensor.buffer);
+        let context = CONTEXTS.fetch_add(1, Ordering::Relaxed);
+        taken().insert(context, tensor.buffer);
         Ok(NativeTensor {
             name: tensor.name,
             dtype: tensor.dtype.name().to_owned(),
@@ -131,7 +137,7 @@ impl NativeBatch {
             bytes,
             address: BigInt::from(address as u64),
             release: BigInt::from(release_buffer as *const () as usize as u64),
-            context: BigInt::from(address as u64),
+            context: BigInt::from(context as u64),
         })
     }
 }
@@ -227,6 +233,41 @@ pub struct LabelOutside {
     pub label: f64,
 }
 
+/// What the threads of all loaders did.
+#[napi(object)]
+pub struct LoaderTrace {
+    /// Names of the threads, each with its loader.
+    pub threads: Vec<String>,
+    /// Names of the parts of the work.
+    pub parts: Vec<String>,
+    /// Four numbers a span: thread, part, start and end in nanoseconds since the recording began.
+    pub spans: Float64Array,
+    /// Spans beyond those that are kept.
+    pub dropped: f64,
+}
+
+/// Begins to record what the threads of loaders do. False when a recording runs already.
+#[napi]
+pub fn start_loader_trace() -> bool {
+    trace::start()
+}
+
+/// Ends the recording; null when none runs.
+#[napi]
+pub fn stop_loader_trace() -> Option<LoaderTrace> {
+    let trace = trace::stop()?;
+    let numbers = |span: &trace::Span| {
+        let (thread, part) = (span.thread as f64, span.part as u8 as f64);
+        [thread, part, span.start as f64, span.end as f64]
+    };
+    Some(LoaderTrace {
+        threads: trace.threads,
+        parts: Part::ALL.map(|part| part.name().to_owned()).to_vec(),
+        spans: trace.spans.iter().flat_map(numbers).collect::<Vec<f64>>().into(),
+        dropped: trace.dropped as f64,
+    })
+}
+
 /// Reads, transforms and collates on its own threads. Errors carry a JSON text `{kind, message, fix}`.
 #[napi]
 pub struct DataLoader {
@@ -288,6 +329,12 @@ impl DataLoader {
     #[napi]
     pub fn stop(&self) {
         self.loader.stop();
+    }
+
+    /// Stops, and frees the memory that was kept for further batches. Tensors that were taken stay good.
+    #[napi]
+    pub fn close(&self) {
+        self.loader.close();
     }
 
     #[napi(getter)]

@@ -11,6 +11,7 @@ pub use kind::Collator;
 
 use crate::batch::{Batch, DType, Tensor};
 use crate::entry::{Entry, Label, Sample};
+use crate::pool::Pool;
 use crate::rng::Rng;
 use kind::Kind;
 
@@ -24,7 +25,10 @@ pub(crate) struct Rest {
 /// A batch in the making.
 pub struct Collation<'a> {
     collator: &'a Collator,
+    pool: &'a Pool,
     count: usize,
+    /// Of every sample.
+    entries: usize,
     channels_last: bool,
     rng: Rng,
     /// The part of the even image in a pair-wise mixture.
@@ -35,11 +39,17 @@ pub struct Collation<'a> {
 }
 
 impl Collator {
-    /// Begins a batch of `count` samples. `rng` is the batch's own stream.
+    /// Begins a batch of `count` samples on memory of `pool`. `rng` is the batch's own stream.
     ///
     /// # Errors
     /// The collator cannot make a batch of so many.
-    pub fn begin(&self, count: usize, channels_last: bool, mut rng: Rng) -> Result<Collation<'_>, String> {
+    pub fn begin<'a>(
+        &'a self,
+        count: usize,
+        channels_last: bool,
+        mut rng: Rng,
+        pool: &'a Pool,
+    ) -> Result<Collation<'a>, String> {
         let mut share = 1.0;
         if let Kind::MulticropMixup = self.kind {
             if !count.is_multiple_of(2) {
@@ -52,7 +62,9 @@ impl Collator {
         }
         Ok(Collation {
             collator: self,
+            pool,
             count,
+            entries: 0,
             channels_last,
             rng,
             share,
@@ -81,10 +93,19 @@ impl Collation<'_> {
     /// Adds the sample at the next position.
     ///
     /// # Errors
-    /// Its tensors have another shape than those before it.
+    /// Its tensors have another shape than those before it, or there are more or fewer of them.
     pub fn add(&mut self, sample: Sample) -> Result<(), String> {
         let (position, entries) = (self.rest.len(), sample.data.len());
         self.collator.kind.check(entries)?;
+        if position == 0 {
+            self.entries = entries;
+        } else if entries != self.entries {
+            // Every part of a tensor must be written.
+            return Err(format!(
+                "has {entries} images after the transforms where others of its batch have {}",
+                self.entries
+            ));
+        }
         for (n, entry) in sample.data.iter().enumerate() {
             if let Some(target) = self.target(n, position, entries) {
                 self.place(&target, entry, position)?;
@@ -137,7 +158,7 @@ impl Collation<'_> {
             None => {
                 self.tensors.push(Tensor {
                     channels_last: self.channels_last && full.len() == 4,
-                    ..Tensor::new(target.name.clone(), DType::Float32, full)
+                    ..Tensor::of_pool(target.name.clone(), DType::Float32, full, self.pool)
                 });
                 self.tensors.len() - 1
             }
@@ -169,8 +190,11 @@ impl Collation<'_> {
     /// The whole batch.
     ///
     /// # Errors
-    /// Labels do not fit together.
+    /// Samples are missing, or labels do not fit together.
     pub fn finish(mut self, index: usize) -> Result<Batch, String> {
+        if self.rest.len() != self.count {
+            return Err(format!("has {} of {} samples", self.rest.len(), self.count));
+        }
         let rest = std::mem::take(&mut self.rest);
         let mut tensors = std::mem::take(&mut self.tensors);
         if let Kind::CutMixup(settings) = &self.collator.kind {
