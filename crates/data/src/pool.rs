@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn memory_is_used_again_once_it_is_let_go() {
-        let pool = Pool::new(2, 8 * MIB);
+        let pool = Pool::new(4, 8 * MIB);
         let (first, second) = (pool.take(MIB), pool.take(MIB));
         assert_ne!(first.as_ptr(), second.as_ptr());
         let address = first.as_ptr();

@@ -591,8 +591,17 @@ fn what_threads_do_is_recorded_in_a_row_each() {
         .collect();
     let mut names: Vec<&str> = rows.iter().map(|row| &recorded.threads[*row][7..]).collect();
     names.sort_unstable();
-    assert_eq!(names, ["data-0", "data-1", "taker"]);
-    let count = |part| {
+    // A thread may come too late to do anything.
+    assert!(
+        names.contains(&"taker") && (2..=3).contains(&names.len()),
+        "{names:?}"
+    );
+    assert!(
+        names
+            .iter()
+            .all(|name| ["data-0", "data-1", "taker"].contains(name))
+    );
+    let count = |part: Part| {
         let ours = recorded.spans.iter().filter(|span| rows.contains(&span.thread));
         ours.filter(|span| span.part == part).count()
     };
