@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { parseArguments } from '../ts/cli/arguments.ts'
@@ -108,26 +108,6 @@ for (const document of documents) {
     })
   }
 
-  if (fences(document).some(({ language }) => language === 'ts')) {
-    test.serial(`the TypeScript of ${document} compiles against the package's types`, (t) => {
-      const cwd = scratch(t)
-      const files = saveSnippets(document, cwd)
-      mkdirSync(join(cwd, 'node_modules'))
-      for (const name of ['zod', '@types'])
-        symlinkSync(join(root, 'node_modules', name), join(cwd, 'node_modules', name))
-      const config = {
-        extends: join(root, 'tsconfig.json'),
-        compilerOptions: { noEmit: true, rootDir: '/', paths: { vissl: [join(root, 'ts/index.ts')] } },
-        files,
-        include: [],
-      }
-      writeFileSync(join(cwd, 'package.json'), '{ "type": "module" }')
-      writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify(config))
-      const compiler = join(root, 'node_modules/typescript/bin/tsc')
-      t.notThrows(() => execFileSync(process.execPath, [compiler, '-p', cwd], { encoding: 'utf8' }))
-    })
-  }
-
   test(`the links of ${document}`, (t) => {
     const targets = Array.from(read(document).matchAll(/\]\(([^)#\s]+)/g), (found) => found[1]!)
     for (const target of targets.filter((target) => !/^\w+:/.test(target)))
@@ -135,6 +115,33 @@ for (const document of documents) {
     t.pass()
   })
 }
+
+test.serial('the TypeScript of all documents compiles against the package’s types', (t) => {
+  const cwd = scratch(t)
+  const files = documents.flatMap((document, i) => {
+    const folder = `${i}-${basename(document, '.md')}`
+    mkdirSync(join(cwd, folder))
+    return saveSnippets(document, join(cwd, folder)).map((name) => `${folder}/${name}`)
+  })
+  mkdirSync(join(cwd, 'node_modules'))
+  for (const name of ['zod', '@types'])
+    symlinkSync(join(root, 'node_modules', name), join(cwd, 'node_modules', name))
+  const config = {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions: { noEmit: true, rootDir: '/', paths: { vissl: [join(root, 'ts/index.ts')] } },
+    files,
+    include: [],
+  }
+  writeFileSync(join(cwd, 'package.json'), '{ "type": "module" }')
+  writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify(config))
+  const compiler = join(root, 'node_modules/typescript/bin/tsc')
+  try {
+    execFileSync(process.execPath, [compiler, '-p', cwd], { encoding: 'utf8' })
+    t.pass()
+  } catch (error) {
+    t.fail(String((error as { stdout?: unknown }).stdout))
+  }
+})
 
 test('the table of docs/errors.md has exactly the exit codes that there are', (t) => {
   const rows = Array.from(read('docs/errors.md').matchAll(/^\| (\d+) \|/gm), (found) => Number(found[1]))

@@ -2,6 +2,9 @@
 export { z } from 'zod'
 export {
   type BatchTensors,
+  type CollatedTensors,
+  type CollatorKind,
+  type CollatorTensors,
   createLoader,
   DatasetCatalog,
   datasetCatalog,
@@ -10,16 +13,30 @@ export {
   Loader,
   type LoaderOptions,
   type Picture,
+  permutation,
+  type RegisteredSource,
+  type RegisteredTransform,
+  registerCollator,
+  registerSampler,
   registerSource,
   registerTransform,
+  type SamplerContext,
+  type SamplerKind,
   type ScriptSource,
   type SourceFactory,
+  samplers,
+  scriptCollators,
+  scriptSources,
   type TensorValue,
   TrainingBatch,
   type TransformFactory,
+  type TransformFunction,
+  type TransformParams,
   type TransformRandom,
   type TransformValue,
+  transforms,
 } from './data/index.ts'
+export { allReduce, broadcast, gather, rank, worldSize } from './distributed/index.ts'
 export {
   autocast,
   type BackwardOptions,
@@ -84,9 +101,19 @@ export {
   losses,
   MomentumLoss,
 } from './losses/index.ts'
-export { type Meter, type MeterClass, meters } from './meters/index.ts'
+export {
+  gatherFromProcesses,
+  type Meter,
+  type MeterClass,
+  type MeterState,
+  type MeterValue,
+  meters,
+  sumOverProcesses,
+} from './meters/index.ts'
 export {
   Head,
+  type HeadClass,
+  type HeadInput,
   heads,
   type ModelInput,
   type ModelParams,
@@ -99,9 +126,30 @@ export {
 } from './models/index.ts'
 export * from './nn/index.ts'
 export { ops } from './nn/ops.ts'
-export { defineSchedule, Optimizer, optimizers, Sgd } from './optim/index.ts'
+export {
+  clipGradNorm,
+  defineSchedule,
+  Optimizer,
+  type OptimizerClass,
+  type OptimizerState,
+  optimizers,
+  type ParameterState,
+  type ParamGroup,
+  type ParamGroupInput,
+  type ScheduleClass,
+  type ScheduleContext,
+  Sgd,
+  schedulers,
+} from './optim/index.ts'
 export { Registry } from './registry.ts'
-export { Hook, type HookClass, type HookEvent, hooks } from './train/hook.ts'
+export {
+  Hook,
+  type HookClass,
+  type HookEvent,
+  type HookState,
+  type HookStateValue,
+  hooks,
+} from './train/hook.ts'
 export { Sample, type Target } from './train/sample.ts'
 export type { StepState } from './train/step-state.ts'
 export type { Task } from './train/task.ts'

@@ -1,33 +1,17 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { loadPlugins } from '../../ts/launch/plugins.ts'
 import { Loss, losses } from '../../ts/losses/index.ts'
 import { runTiny } from '../train/_run.ts'
-
-const folder = mkdtempSync(join(tmpdir(), 'vissl-plugin-'))
-test.after.always(() => rmSync(folder, { recursive: true, force: true }))
-
-/** The TypeScript of the guide, so that what readers copy is what is tested. */
-function snippet(document: string): string {
-  const text = readFileSync(new URL(`../../docs/${document}`, import.meta.url), 'utf8')
-  return /```ts\n(.*?)```/s.exec(text)![1]!
-}
-
-const plugin = (name: string, code: string): string => {
-  const path = join(folder, name)
-  writeFileSync(path, code)
-  return path
-}
+import { place, plugin, snippet } from './_own.ts'
 
 test.serial('a loss of one’s own, outside of the package and under 30 lines, trains', async (t) => {
   const code = snippet('your-own-loss.md')
   t.true(code.trim().split('\n').length < 30)
   t.deepEqual(await loadPlugins([plugin('alignment.ts', code)]), ['loss alignment_uniformity'])
   t.true(losses.get('alignment_uniformity').prototype instanceof Loss)
-  const cwd = join(folder, 'run')
-  mkdirSync(cwd)
+  const cwd = place('run')
   const printed = await runTiny(cwd, { overrides: ['config.LOSS.name=alignment_uniformity'] })
   t.regex(printed, /loss {2}alignment_uniformity/)
   t.regex(printed, /done in/)
@@ -64,9 +48,8 @@ test.serial('hooks and train steps of one’s own', async (t) => {
     }`
   t.deepEqual(await loadPlugins([plugin('parts.ts', code)]), ['hook count_steps', 'train step twice_step'])
   const firstLoss = async (name: string, ...overrides: string[]): Promise<number> => {
-    const file = join(folder, `${name}.json`)
-    const cwd = join(folder, name)
-    mkdirSync(cwd)
+    const cwd = place(name)
+    const file = join(cwd, 'losses.json')
     const own = ['config.HOOKS.EXTRA=[count_steps]', `+config.HOOKS.count_steps={file:'${file}'}`]
     await runTiny(cwd, { overrides: [...own, 'config.OPTIMIZER.num_epochs=1', ...overrides] })
     const losses = JSON.parse(readFileSync(file, 'utf8')) as number[]
@@ -117,5 +100,5 @@ test.serial('plug-ins that cannot be used say why', async (t) => {
     /Nameless has no static key/,
   )
   await fails('export const = 1\n', /does not load/)
-  await t.throwsAsync(loadPlugins([join(folder, 'missing.ts')]), { message: /there is no plug-in/ })
+  await t.throwsAsync(loadPlugins([join(place('none'), 'missing.ts')]), { message: /there is no plug-in/ })
 })

@@ -30,6 +30,8 @@ export interface TrainingParts {
   readonly losses: readonly number[]
   /** Rows of those batches together. */
   readonly rows: number
+  /** What hooks remember, by the name of the hook. */
+  readonly hooks?: Readonly<Record<string, unknown>>
   /** Of mixed precision in float16. */
   readonly scaler?: GradScaler | undefined
 }
@@ -39,6 +41,8 @@ export interface SavedProgress {
   readonly progress: Progress
   /** Of the phase in progress, for its mean loss; absent from the reference's files. */
   readonly sums: { losses: number[]; rows: number } | undefined
+  /** What hooks remembered, by the name of the hook, as the file holds it. */
+  readonly hooks: Readonly<Record<string, TorchValue>>
 }
 
 /**
@@ -78,7 +82,7 @@ export function captureState(
         train_phase_idx,
         num_updates: progress.numUpdates,
         losses: [...parts.losses],
-        hooks: {},
+        hooks: toStored(parts.hooks ?? {}),
         loss: lossState,
         ...(scaler === undefined ? {} : { amp: toStored(scaler.stateDict()) }),
       },
@@ -128,6 +132,7 @@ export function restoreState(
       numUpdates: integer(inner.num_updates, path, 'classy_state_dict.num_updates'),
     },
     sums: sumsOf(inner.losses, outer.phase_rows),
+    hooks: isDict(inner.hooks) ? dictAt(content, ['classy_state_dict', 'hooks'], path) : {},
   }
 }
 

@@ -74,7 +74,9 @@ export function allKeys(extensions: Extensions = {}, path: Path = []): string[] 
 export function defaultTree(extensions: Extensions = {}): Tree {
   const tree = copy(builtIn.defaults) as Tree
   for (const [key, schema] of Object.entries(extensions)) {
-    setAt(tree, ['config', ...key.split('.')], schema.parse({}) as Value)
+    // A part that cannot be without a parameter has no defaults.
+    const defaults = schema.safeParse({})
+    if (defaults.success) setAt(tree, ['config', ...key.split('.')], defaults.data as Value)
   }
   return tree
 }

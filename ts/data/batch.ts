@@ -44,6 +44,10 @@ export class TrainingBatch {
    * @throws VisslError when there is no such tensor or it was taken
    */
   takeMemory(name: string): NativeTensor {
+    return this.#memory(name)
+  }
+
+  #memory(name: string): NativeTensor {
     try {
       return this.#native.take(name)
     } catch (error) {
@@ -53,7 +57,7 @@ export class TrainingBatch {
 
   /** Takes a tensor. It belongs to the scope in which this is called. */
   take(name: string): Tensor {
-    const memory = this.takeMemory(name)
+    const memory = this.#memory(name)
     return fromMemory(
       memory,
       memory.shape,

@@ -1,4 +1,5 @@
 import { didYouMean, ExitCode, VisslError } from '../errors.ts'
+import { scriptCollators } from './scripts/collator.ts'
 import { kinds } from './sources/kinds.ts'
 
 /** A `DATA.TRAIN` or `DATA.TEST` block, as far as the loader reads it. */
@@ -13,6 +14,9 @@ export interface DataSplit {
   TRANSFORMS: readonly Readonly<Record<string, unknown>>[]
   COLLATE_FUNCTION: string
   COLLATE_FUNCTION_PARAMS?: Readonly<Record<string, unknown>>
+  /** vissl's own: a sampler written in TypeScript. */
+  SAMPLER?: string | undefined
+  SAMPLER_PARAMS?: Readonly<Record<string, unknown>> | undefined
   BATCHSIZE_PER_REPLICA: number
   DROP_LAST?: boolean
   MMAP_MODE?: boolean
@@ -59,9 +63,10 @@ export const collators: readonly string[] = [
   'targets_one_hot_default_collator',
 ]
 
-/** The collator's name, checked. */
+/** The native collator's name, checked; one written in TypeScript works on what `default_collate` makes. */
 export function collatorOf(block: DataSplit, splitName: SplitName): string {
-  const known = Object.fromEntries(collators.map((name) => [name, name]))
+  const known: Record<string, string> = Object.fromEntries(collators.map((name) => [name, name]))
+  for (const name of scriptCollators.names()) known[name] = 'default_collate'
   return choose(known, block.COLLATE_FUNCTION, `DATA.${splitName}.COLLATE_FUNCTION`, 'collator')
 }
 

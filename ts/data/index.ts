@@ -42,6 +42,16 @@ export {
 } from './native.ts'
 export { type PreviewOptions, previewSheet } from './preview.ts'
 export {
+  type CollatedTensors,
+  type CollatorKind,
+  type CollatorTensors,
+  registerCollator,
+  scriptCollators,
+} from './scripts/collator.ts'
+export { acceptOwnModules } from './scripts/own-modules.ts'
+export { permutation } from './scripts/random.ts'
+export { registerSampler, type SamplerContext, type SamplerKind, samplers } from './scripts/sampler.ts'
+export {
   type RegisteredSource,
   registerSource,
   type ScriptSource,
@@ -50,6 +60,7 @@ export {
 } from './scripts/source.ts'
 export {
   type Picture,
+  type RegisteredTransform,
   registerTransform,
   type ScriptModule,
   type TensorValue,

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import { collatorOf, type DataSplit, labelType, type SplitName } from './dataset.ts'
 import { withPermutationFiles } from './permutation-file.ts'
+import { scriptCollators } from './scripts/collator.ts'
 import { ScriptPool, sourceTask, splitTransforms } from './scripts/pool.ts'
 import { scriptSources } from './scripts/source.ts'
 import type { WorkerTask } from './scripts/worker.ts'
@@ -43,7 +44,8 @@ export function splitSpec({ split, splitName, channels, order, shapesSize }: Spe
     ...(labels.length > 0 && { labels }),
     transforms: list,
     collate: collatorOf(split, splitName),
-    ...(split.COLLATE_FUNCTION_PARAMS &&
+    ...(!scriptCollators.has(split.COLLATE_FUNCTION) &&
+      split.COLLATE_FUNCTION_PARAMS &&
       hasKeys(split.COLLATE_FUNCTION_PARAMS) && { collate_params: split.COLLATE_FUNCTION_PARAMS }),
     label_type: labelType(split, splitName),
     batch_size: split.BATCHSIZE_PER_REPLICA,

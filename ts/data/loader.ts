@@ -12,6 +12,8 @@ import {
   type LabelOutside,
   type NativeLoader,
 } from './native.ts'
+import { CollatedBatch, type Collation, splitCollator } from './scripts/collated-batch.ts'
+import { type GivenOrder, splitOrder } from './scripts/given-order.ts'
 import type { ScriptPool } from './scripts/pool.ts'
 
 export interface LoaderOptions {
@@ -42,6 +44,14 @@ export interface LoaderOptions {
   shapesSize?: number
 }
 
+/** What of a split is written in TypeScript. */
+export interface ScriptParts {
+  /** Serves transforms and sources. */
+  readonly pool?: ScriptPool | undefined
+  readonly order?: GivenOrder | undefined
+  readonly collate?: Collation | undefined
+}
+
 /**
  * Reads, transforms and collates one split on native threads. Batches are bit-identical for any number of workers
  * and for any batch that an epoch starts at.
@@ -53,16 +63,17 @@ export class Loader {
   readonly batchSize: number
   readonly info: DataInfo
   readonly #native: NativeLoader
-  readonly #pool: ScriptPool | undefined
+  readonly #parts: ScriptParts
   #run = 0
   #atStart: DataStats | undefined
   #startedAt = 0
 
-  /** @param pool serves what is written in TypeScript */
-  constructor(native: NativeLoader, batchSize: number, pool?: ScriptPool) {
+  /** @param parts what is written in TypeScript */
+  constructor(native: NativeLoader, batchSize: number, parts: ScriptParts = {}) {
     this.#native = native
-    this.#pool = pool
-    this.info = native.info
+    this.#parts = parts
+    const { order } = parts
+    this.info = order === undefined ? native.info : { ...native.info, batchesPerEpoch: order.batches }
     this.batches = this.info.batchesPerEpoch
     this.batchSize = batchSize
   }
@@ -78,17 +89,19 @@ export class Loader {
     checkCount('epoch', epoch)
     checkCount('startBatch', startBatch)
     const run = ++this.#run
-    await this.#pool?.ready()
+    await this.#parts.pool?.ready()
     this.#atStart = this.stats
     this.#startedAt = performance.now()
     try {
-      this.#native.startEpoch(epoch, startBatch)
+      const { order } = this.#parts
+      if (order === undefined) this.#native.startEpoch(epoch, startBatch)
+      else this.#native.startEpochInOrder(epoch, startBatch, order.of(epoch))
     } catch (error) {
       throw dataError(error)
     }
     try {
       while (run === this.#run) {
-        const batch = await this.#next()
+        const batch = await this.#next(epoch)
         if (batch === null) return
         try {
           yield batch
@@ -101,10 +114,12 @@ export class Loader {
     }
   }
 
-  async #next(): Promise<TrainingBatch | null> {
+  async #next(epoch: number): Promise<TrainingBatch | null> {
     try {
       const batch = await this.#native.next()
-      return batch === null ? null : new TrainingBatch(batch)
+      if (batch === null) return null
+      const { collate } = this.#parts
+      return collate === undefined ? new TrainingBatch(batch) : new CollatedBatch(batch, collate, epoch)
     } catch (error) {
       throw dataError(error)
     }
@@ -142,7 +157,7 @@ export class Loader {
    * Tensors that were taken stay good.
    */
   [Symbol.dispose](): void {
-    this.#pool?.close()
+    this.#parts.pool?.close()
     this.#run++
     this.#native.close()
   }
@@ -171,11 +186,14 @@ export function createLoader(options: LoaderOptions): Loader {
   const { DataLoader } = addon()
   try {
     const native = new DataLoader(JSON.stringify(spec))
+    const place = { seed: spec.seed, rank: spec.rank, world: worldSize }
+    const order = splitOrder(split, { ...place, size: native.info.samples })
+    const collate = splitCollator(split, place)
     pool?.start(Math.max(1, workers))
-    return new Loader(native, split.BATCHSIZE_PER_REPLICA * worldSize, pool)
+    return new Loader(native, split.BATCHSIZE_PER_REPLICA * worldSize, { pool, order, collate })
   } catch (error) {
     pool?.close()
-    const known = dataError(error)
+    const known = error instanceof VisslError ? error : dataError(error)
     throw new VisslError(known.exitCode, `DATA.${splitName}: ${known.message}`, known.fix, { cause: error })
   }
 }

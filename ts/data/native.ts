@@ -86,6 +86,7 @@ export interface NativeLoader {
   readonly failures: FailedImage[]
   labelOutside(classes: number, leftOut: number): LabelOutside | null
   startEpoch(epoch: number, startBatch: number): void
+  startEpochInOrder(epoch: number, startBatch: number, samples: Uint32Array): void
   next(): Promise<NativeBatch | null>
   nextSync(): NativeBatch | null
   stop(): void

@@ -5,7 +5,7 @@ import { keepNewest } from '../checkpoint/retention.ts'
 import { saveTorchFileLater, type TorchValue } from '../checkpoint/torch-file.ts'
 import { captureState } from '../checkpoint/training-state.ts'
 import type { Log } from '../logging/index.ts'
-import type { Hook } from '../train/hook.ts'
+import { type Hook, statesOf } from '../train/hook.ts'
 import type { Task } from '../train/task.ts'
 
 /**
@@ -106,6 +106,7 @@ export class CheckpointHook implements Hook {
         train: task.train,
         losses: task.losses,
         rows: task.rows,
+        hooks: statesOf(task.hooks),
       },
       midEpoch,
       this.#memory.take,

@@ -41,7 +41,7 @@ export interface HookServices {
 }
 
 /**
- * The hooks of a run in the reference's order, then vissl's own, then those that `HOOKS.EXTRA` names.
+ * The hooks of a run in the reference's order, those that `HOOKS.EXTRA` names before checkpoints, then vissl's own.
  *
  * @throws VisslError for an unknown name, or settings that a hook cannot work with
  */
@@ -68,6 +68,8 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
     new TestBatchTimeHook(),
     new TrainIterationHook(),
     new PhaseMetricsHook(folder),
+    // What they remember of a step is saved after that step.
+    ...HOOKS.EXTRA.map((name) => extraHook(name, HOOKS)),
     checkpoint,
     new ProgressHook(progress, folder),
     ...when(isForApp(), () => new EventsHook({ folder, progress, checkpoint })),
@@ -78,7 +80,6 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
       return new LearningHook(outputs, HOOKS.LEARNING.EVERY, HOOKS.LEARNING.SAMPLES)
     }),
     ...when(isFirst && config.EVALUATION.KNN.ENABLED, () => knnHook(task, folder, log)),
-    ...HOOKS.EXTRA.map((name) => extraHook(name, HOOKS)),
   ]
 }
 
@@ -105,5 +106,5 @@ function knnHook(task: Task, folder: RunFolder, log: Log): KnnHook {
 
 function extraHook(name: string, blocks: Readonly<Record<string, unknown>>): Hook {
   const kind = registry.get(name)
-  return new kind(kind.params && parseParams(`hook "${name}"`, kind.params, blocks[name]))
+  return new kind((kind.params && parseParams(`hook "${name}"`, kind.params, blocks[name])) as never)
 }

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
-import { register } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { scriptSources, transforms } from '../data/index.ts'
+import { acceptOwnModules, samplers, scriptCollators, scriptSources, transforms } from '../data/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
 import { Loss, losses } from '../losses/index.ts'
 import { meters } from '../meters/index.ts'
@@ -46,12 +45,15 @@ const registries: readonly Registry<never>[] = [
   schedulers as Registry<never>,
   transforms as Registry<never>,
   scriptSources as Registry<never>,
+  scriptCollators as Registry<never>,
+  samplers as Registry<never>,
 ]
 
 /**
  * Imports modules of the user's own; every exported class that extends one of ours and has a `static key` is
- * registered under it. A module may also register by itself, with `defineSchedule`, `registerTransform` or `registerSource`. `import … from 'vissl'`
- * means this very package wherever the file lies.
+ * registered under it. A module may also register by itself, with `defineSchedule`, `registerTransform`,
+ * `registerSource`, `registerCollator` or `registerSampler`. `import … from 'vissl'` means this very package wherever
+ * the file lies.
  *
  * @param files paths of `.ts`, `.mts`, `.js` or `.mjs` files
  * @returns what was registered, as `kind key`
@@ -59,7 +61,7 @@ const registries: readonly Registry<never>[] = [
  */
 export async function loadPlugins(files: readonly string[]): Promise<string[]> {
   if (files.length === 0) return []
-  await registerLoaders()
+  await acceptOwnModules()
   const registered: string[] = []
   for (const file of files) registered.push(...(await loadPlugin(file)))
   return registered
@@ -114,18 +116,4 @@ function registerPart(value: unknown): string[] {
   const { registry } = found
   registry.register(key, value as never)
   return [`${registry.kind} ${key}`]
-}
-
-/** Strips the types of plug-ins; the package has no declarations for this entry. */
-const OXC_REGISTER: string = '@oxc-node/core/register'
-
-let loadersRegistered = false
-
-async function registerLoaders(): Promise<void> {
-  if (loadersRegistered) return
-  loadersRegistered = true
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-  const index = new URL(`../index${extension}`, import.meta.url).href
-  await import(OXC_REGISTER)
-  register(`./resolve-vissl${extension}`, { parentURL: import.meta.url, data: { index } })
 }

@@ -1,7 +1,7 @@
 import { describeWeights, initWeights } from '../checkpoint/init-weights.ts'
 import { newestCheckpoint } from '../checkpoint/names.ts'
 import { removeStrays } from '../checkpoint/retention.ts'
-import { restoreState } from '../checkpoint/training-state.ts'
+import { restoreState, type SavedProgress } from '../checkpoint/training-state.ts'
 import { type Config, type Origins, originOf } from '../config/index.ts'
 import { libtorchVersion } from '../engine/index.ts'
 import { ExitCode } from '../errors.ts'
@@ -31,6 +31,7 @@ import { rehearse } from './rehearse.ts'
 import { describeTask, describeTrace, isDirChosen, mainLoader, reportEnd } from './report.ts'
 import { reproducible } from './reproducible.ts'
 import { tellStarter } from './restarts.ts'
+import { restoreHooks } from './restore-hooks.ts'
 import { placeRun, type RunPlace } from './resume.ts'
 import { exists, lockRun, type RunLock } from './run-lock.ts'
 import { StopSignals } from './signals.ts'
@@ -148,8 +149,9 @@ async function train(
   const skipped = unusedFiles(mainLoader(task))
   const list = writeSkipped(folder, skipped)
   if (list !== undefined) log.warn(`${counted(skipped.length, 'file')} skipped: see ${list}`)
-  if (place.resumeFrom === undefined) initialWeights(task, log)
-  else if (resume(task, place.resumeFrom, log)) return ExitCode.ok
+  const resumed = place.resumeFrom === undefined ? undefined : resume(task, place.resumeFrom, log)
+  if (resumed === undefined) initialWeights(task, log)
+  else if (resumed.isFinished) return ExitCode.ok
 
   const { output } = request
   const progress = new Progress({ output, log: folder.log, frequency: config.LOG_FREQUENCY })
@@ -160,6 +162,7 @@ async function train(
   const hooks: Hook[] = [...own, ...(request.hooks ?? []), ...profiler]
   signals.watch(task, (message) => progress.print(`  ${message}`))
   try {
+    if (resumed !== undefined) restoreHooks(hooks, resumed.hooks)
     await runPhases(task, hooks)
   } catch (error) {
     progress.clear()
@@ -210,9 +213,9 @@ function initialWeights({ config, model }: Task, log: Log): void {
   if (report !== undefined) log.info(`weights  ${describeWeights(report)}`)
 }
 
-/** @returns whether the run was finished already */
-function resume(task: Task, path: string, log: Log): boolean {
-  const { progress, sums } = restoreState(path, {
+/** @returns whether the run was finished already, and what its hooks remembered */
+function resume(task: Task, path: string, log: Log): { isFinished: boolean; hooks: SavedProgress['hooks'] } {
+  const { progress, sums, hooks } = restoreState(path, {
     model: task.model,
     loss: task.loss,
     optimizer: task.optimizer,
@@ -224,7 +227,7 @@ function resume(task: Task, path: string, log: Log): boolean {
   const isFinished = task.phaseIdx + 1 >= task.phases.length
   if (isFinished)
     log.info('this run is finished; train anew with another folder, or raise config.OPTIMIZER.num_epochs')
-  return isFinished
+  return { isFinished, hooks }
 }
 
 function attempt(action: () => void): void {

@@ -1,3 +1,4 @@
+import { parseParams } from '../nn/params.ts'
 import { type Meter, meters } from './meter.ts'
 
 /** The `METERS` block of the configuration: names of meters, and the parameters of each under its name. */
@@ -16,5 +17,8 @@ export interface MetersConfig {
 export function buildMeters(config: MetersConfig): Meter[] {
   const names = new Set([config.name ?? '', ...(config.names ?? [])])
   names.delete('')
-  return Array.from(names, (name) => new (meters.get(name))(config[name]))
+  return Array.from(names, (name) => {
+    const kind = meters.get(name)
+    return new kind(parseParams(`meter "${name}"`, kind.params, config[name]) as never)
+  })
 }

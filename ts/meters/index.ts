@@ -1,6 +1,7 @@
 export { AccuracyListMeter } from './accuracy-list.ts'
 export { averagePrecision } from './average-precision.ts'
 export { buildMeters, type MetersConfig } from './build.ts'
+export { gatherFromProcesses, sumOverProcesses } from './collect.ts'
 export { MeanApListMeter } from './mean-ap-list.ts'
 export { type Meter, type MeterClass, type MeterState, type MeterValue, meters } from './meter.ts'
 export { PrecisionAtKListMeter } from './precision-at-k-list.ts'

@@ -31,7 +31,8 @@ export interface Meter {
 export interface MeterClass {
   readonly key: string
   readonly params: z.ZodType
-  new (params?: unknown): Meter
+  /** It is given what its own schema makes of the block `METERS.<key>`. */
+  new (params: never): Meter
 }
 
 /** Meters by the name in `METERS.name`. */

@@ -1,4 +1,6 @@
 import type { z } from 'zod'
+import type { Tensor } from '../engine/index.ts'
+import { ExitCode, VisslError } from '../errors.ts'
 import { Registry } from '../registry.ts'
 import type { Task } from './task.ts'
 
@@ -17,6 +19,18 @@ export const hookEvents = [
 ] as const
 
 export type HookEvent = (typeof hookEvents)[number]
+
+/** What a hook remembers, by name: whatever a checkpoint can hold. Maps have text for keys. */
+export type HookState = Readonly<Record<string, HookStateValue>>
+
+export type HookStateValue =
+  | number
+  | string
+  | boolean
+  | null
+  | Tensor
+  | readonly HookStateValue[]
+  | { readonly [key: string]: HookStateValue }
 
 /**
  * Something that is done beside training: logging, saving, checking, a loss's own bookkeeping. Hooks run in the order
@@ -57,6 +71,14 @@ export abstract class Hook {
   onStop?(task: Task): void | Promise<void>
   /** After the last phase. */
   onEnd?(task: Task): void | Promise<void>
+  /** What a checkpoint shall hold of it. Of several processes the first one's state is saved. */
+  stateDict?(): HookState
+  /**
+   * Goes on from what {@link stateDict} gave, before `onStart`. Tensors live until it returns: copy what is kept.
+   *
+   * @throws anything, where the state does not fit
+   */
+  loadStateDict?(state: HookState): void
   /** When the run is over, however it ended: lets go of what the hook holds. */
   free?(): void
 }
@@ -65,8 +87,26 @@ export abstract class Hook {
 export interface HookClass {
   readonly key: string
   readonly params?: z.ZodType
-  // biome-ignore lint/suspicious/noExplicitAny: each hook takes the output of its own schema, checked before
-  new (params?: any): Hook
+  /** It is given what its own schema makes of the block `HOOKS.<key>`. */
+  new (params: never): Hook
+}
+
+/** What hooks want to be saved, by their names. @throws VisslError when two of them have the same name */
+export function statesOf(hooks: readonly Hook[]): Record<string, HookState> {
+  const states: Record<string, HookState> = {}
+  for (const hook of hooks) {
+    const state = hook.stateDict?.()
+    if (state === undefined) continue
+    if (Object.hasOwn(states, hook.name)) {
+      throw new VisslError(
+        ExitCode.usage,
+        `two hooks that save their state are named "${hook.name}"`,
+        'give each a name of its own',
+      )
+    }
+    states[hook.name] = state
+  }
+  return states
 }
 
 /** Hooks of plug-ins by the name in `HOOKS.EXTRA`. */

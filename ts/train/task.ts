@@ -8,7 +8,7 @@ import type { Meter } from '../meters/index.ts'
 import type { SslModel } from '../models/index.ts'
 import type { AnyOptimizer, LearningRates } from '../optim/index.ts'
 import { BatchTimes } from './batch-times.ts'
-import type { HookEvent } from './hook.ts'
+import type { Hook, HookEvent } from './hook.ts'
 import type { Phase } from './phases.ts'
 import type { Precision } from './precision.ts'
 import type { StepState } from './step-state.ts'
@@ -64,6 +64,8 @@ export class Task implements Progress {
   /** Path of the newest checkpoint that this process wrote. */
   lastCheckpoint: string | undefined
   stopRequest: StopRequest | undefined
+  /** Set by the trainer: what runs beside the steps. */
+  hooks: readonly Hook[] = []
   /** Set by the trainer: calls all hooks inside a step. */
   notify: (event: HookEvent) => void = () => {}
   #startBatch = 0

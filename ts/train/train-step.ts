@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import type { TrainingBatch } from '../data/index.ts'
 import { allReduce, worldSize } from '../distributed/index.ts'
 import { noGrad, Tensor } from '../engine/index.ts'
@@ -8,7 +9,8 @@ import type { Task } from './task.ts'
 
 /**
  * What is done with one batch. A plug-in exports a class that extends this one, or {@link StandardTrainStep}, with a
- * `static key`, the name in `TRAINER.TRAIN_STEP_NAME`.
+ * `static key`, the name in `TRAINER.TRAIN_STEP_NAME`, and where it has parameters a zod schema `static params` of the
+ * block `TRAINER.<key>`.
  */
 export abstract class TrainStep {
   /** Runs in a scope of its own; sets `task.step` and calls `task.notify` at the events of a step. */
@@ -18,7 +20,9 @@ export abstract class TrainStep {
 /** A registrable train step. */
 export interface TrainStepClass {
   readonly key: string
-  new (): TrainStep
+  readonly params?: z.ZodType
+  /** It is given what its own schema makes of the block `TRAINER.<key>`. */
+  new (params: never): TrainStep
 }
 
 /** Train steps by `TRAINER.TRAIN_STEP_NAME`. */
@@ -53,8 +57,7 @@ export class StandardTrainStep extends TrainStep {
   /** Forward, loss and meters. @returns the loss of this process, for backward */
   protected evaluate(task: Task): Tensor {
     const { step, timers, precision } = task
-    const outputs = timers.time('forward', () => precision.run(() => this.forward(task)))
-    const output = Array.isArray(outputs) && outputs.length === 1 ? outputs[0]! : outputs
+    const output = unwrapped(timers.time('forward', () => precision.run(() => this.forward(task))))
     step.output = output
     task.notify('onForward')
     const loss = timers.time('loss_compute', () => precision.run(() => this.loss(task, output)))
@@ -68,9 +71,9 @@ export class StandardTrainStep extends TrainStep {
     return loss
   }
 
-  /** What the model makes of the input. */
+  /** What the model makes of the input; a list of one is unwrapped. */
   protected forward(task: Task): Tensor | Tensor[] {
-    return task.model.call(task.step.input)
+    return unwrapped(task.model.call(task.step.input))
   }
 
   /** What the loss makes of the output. */
@@ -88,6 +91,9 @@ export class StandardTrainStep extends TrainStep {
 }
 
 trainSteps.register(StandardTrainStep.key, StandardTrainStep)
+
+const unwrapped = (outputs: Tensor | Tensor[]): Tensor | Tensor[] =>
+  Array.isArray(outputs) && outputs.length === 1 ? outputs[0]! : outputs
 
 function meanOverProcesses(loss: Tensor): number {
   if (worldSize() === 1) return loss.item()

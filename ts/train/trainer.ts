@@ -3,6 +3,7 @@ import type { TrainingBatch } from '../data/index.ts'
 import { barrier, largestOf, worldGroup, worldSize } from '../distributed/index.ts'
 import { reportMemory, scope } from '../engine/index.ts'
 import { ExitCode, VisslError } from '../errors.ts'
+import { parseParams } from '../nn/params.ts'
 import type { Hook, HookEvent } from './hook.ts'
 import type { Task } from './task.ts'
 import { type TrainStep, trainSteps } from './train-step.ts'
@@ -21,7 +22,8 @@ const REPORT_EVERY = 16
  * @throws VisslError naming the hook when a hook fails; what there is to save has been saved then
  */
 export async function runPhases(task: Task, hooks: readonly Hook[]): Promise<void> {
-  const step = new (trainSteps.get(task.config.TRAINER.TRAIN_STEP_NAME))()
+  const step = trainStepOf(task.config.TRAINER)
+  task.hooks = hooks
   task.notify = (event) => {
     for (const hook of hooks) callSync(hook, event, task)
   }
@@ -33,6 +35,12 @@ export async function runPhases(task: Task, hooks: readonly Hook[]): Promise<voi
   } catch (error) {
     throw await saveAfter(error, task, hooks)
   }
+}
+
+function trainStepOf({ TRAIN_STEP_NAME: name, ...blocks }: Task['config']['TRAINER']): TrainStep {
+  const kind = trainSteps.get(name)
+  const block = (blocks as Readonly<Record<string, unknown>>)[name]
+  return new kind((kind.params && parseParams(`train step "${name}"`, kind.params, block)) as never)
 }
 
 /** One pass over a split. */

@@ -1,26 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import test from 'ava'
 import { copyTensor, createLoader, type DataSplit, releaseTensor } from '../../../ts/data/index.ts'
 import { png } from '../../launch/_images.ts'
+import { chapter } from '../../launch/_own.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vissl-own-'))
 test.after.always(() => rmSync(folder, { recursive: true, force: true }))
 
-/** The TypeScript of the guide, so that what readers copy is what is tested. */
-async function guide(): Promise<void> {
-  const text = readFileSync(new URL('../../../docs/your-own-data-set.md', import.meta.url), 'utf8')
-  const code = /```(?:ts|typescript)\n(.*?)```/s.exec(text)![1]!
-  const room = new URL('../../../ts/data/index.ts', import.meta.url).href
-  const path = join(folder, 'packed.ts')
-  writeFileSync(path, code.replace("'vissl'", `'${room}'`))
-  await import(pathToFileURL(path).href)
-}
-
 test('the source of the guide reads images and labels; a broken one is replaced and named', async (t) => {
-  await guide()
+  t.deepEqual((await chapter('data-set')).registered, ['data source packed'])
   const images = [0, 1, 2, 3].map((seed) => png(8, seed))
   images[2] = Buffer.from('no image')
   let offset = 0

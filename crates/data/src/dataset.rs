@@ -182,8 +182,17 @@ impl Dataset {
         self.sharding().order(epoch)
     }
 
+    /// An epoch in an order that the caller has drawn.
+    pub fn given_order(&self, samples: Vec<u32>) -> Result<Order> {
+        Order::given(self.sharding(), samples)
+    }
+
     pub fn batches_per_epoch(&self) -> usize {
-        let samples = self.sharding().samples_per_rank();
+        self.batches_of(self.sharding().samples_per_rank())
+    }
+
+    /// The batches that `samples` samples of a process make.
+    pub fn batches_of(&self, samples: usize) -> usize {
         if self.spec.drop_last {
             samples / self.spec.batch_size
         } else {

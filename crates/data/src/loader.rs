@@ -5,6 +5,7 @@ use crate::batch::Batch;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::run::Run;
+use crate::sampler::Order;
 use crate::spec::LoaderSpec;
 use crate::times::Part;
 
@@ -52,7 +53,19 @@ impl Loader {
     /// before and however many threads there are.
     pub fn start(&self, epoch: u64, start_batch: usize) -> Result<()> {
         self.stop();
-        let run = Run::start(Arc::clone(&self.dataset), epoch, start_batch)?;
+        let order = self.dataset.order(epoch)?;
+        self.begin(order, epoch, start_batch)
+    }
+
+    /// As [`Loader::start`], in an order that the caller has drawn: indices of this rank's samples.
+    pub fn start_in_order(&self, samples: Vec<u32>, epoch: u64, start_batch: usize) -> Result<()> {
+        self.stop();
+        let order = self.dataset.given_order(samples)?;
+        self.begin(order, epoch, start_batch)
+    }
+
+    fn begin(&self, order: Order, epoch: u64, start_batch: usize) -> Result<()> {
+        let run = Run::start(Arc::clone(&self.dataset), order, epoch, start_batch)?;
         *lock(&self.run) = Some(Arc::new(run));
         Ok(())
     }

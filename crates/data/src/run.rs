@@ -58,9 +58,10 @@ impl State {
 }
 
 impl Run {
-    pub(crate) fn start(dataset: Arc<Dataset>, epoch: u64, start_batch: usize) -> Result<Run> {
+    /// Begins an epoch in an order of the data set.
+    pub(crate) fn start(dataset: Arc<Dataset>, order: Order, epoch: u64, start_batch: usize) -> Result<Run> {
         let spec = &dataset.spec;
-        let batches = dataset.batches_per_epoch();
+        let batches = dataset.batches_of(order.len());
         if start_batch > batches {
             return Err(DataError::usage(format!(
                 "batch {start_batch} is past the epoch's {batches} batches"
@@ -75,7 +76,7 @@ impl Run {
         let workers = spec.workers.min(batches - start_batch);
         let shared = Arc::new(Shared {
             epoch,
-            order: dataset.order(epoch)?,
+            order,
             batches,
             ahead: if spec.prefetch == 0 {
                 workers * 2

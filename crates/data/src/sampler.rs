@@ -48,6 +48,8 @@ enum Shuffle {
     None,
     Table(Vec<u32>),
     Keyed(Permutation),
+    /// The rank's own samples, drawn by the caller.
+    Given(Vec<u32>),
 }
 
 impl Sharding {
@@ -94,6 +96,25 @@ impl Sharding {
 }
 
 impl Order {
+    /// An order that the caller has drawn.
+    ///
+    /// # Errors
+    /// An index is not below the `len` of `sharding`.
+    pub fn given(sharding: Sharding, samples: Vec<u32>) -> Result<Order> {
+        let len = sharding.len;
+        if let Some(at) = samples.iter().position(|sample| *sample as usize >= len) {
+            return Err(DataError::usage(format!(
+                "sampler: sample {} at place {at} of an order, and there are {len} samples",
+                samples[at]
+            )));
+        }
+        Ok(Order {
+            sharding,
+            per_rank: samples.len(),
+            shuffle: Shuffle::Given(samples),
+        })
+    }
+
     pub fn len(&self) -> usize {
         self.per_rank
     }
@@ -113,10 +134,11 @@ impl Order {
         } = self.sharding;
         let shuffled = |at: usize| match &self.shuffle {
             Shuffle::None => at,
-            Shuffle::Table(table) => table[at] as usize,
+            Shuffle::Table(table) | Shuffle::Given(table) => table[at] as usize,
             Shuffle::Keyed(permutation) => permutation.get(at as u64) as usize,
         };
         match kind {
+            _ if matches!(self.shuffle, Shuffle::Given(_)) => shuffled(position),
             SamplerKind::Stateful | SamplerKind::Debugging => rank * self.per_rank + shuffled(position),
             _ => shuffled((rank + position * world) % len.max(1)),
         }

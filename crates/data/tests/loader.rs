@@ -615,3 +615,24 @@ fn what_threads_do_is_recorded_in_a_row_each() {
         assert!(spans.windows(2).all(|pair| pair[0].end <= pair[1].start));
     }
 }
+
+#[test]
+fn an_order_may_be_given() {
+    let loader = Loader::open(&spec(
+        json!({ "transforms": [{ "name": "ToTensor" }], "collate": "default_collate" }),
+    ))
+    .unwrap();
+    let given: Vec<u32> = (0..20).map(|i| (i * 7 + 3) % 50).collect();
+    let seen = |start: usize| -> Vec<i64> {
+        loader.start_in_order(given.clone(), 0, start).unwrap();
+        std::iter::from_fn(|| loader.next().unwrap())
+            .flat_map(|batch| longs(&batch, "data_idx.0").to_vec())
+            .collect()
+    };
+    let expected: Vec<i64> = given.iter().map(|sample| i64::from(*sample)).collect();
+    assert_eq!(seen(0), expected);
+    assert_eq!(seen(2), expected[16..]);
+    let error = loader.start_in_order(vec![1, 50], 0, 0).unwrap_err();
+    assert!(error.message.contains("sample 50 at place 1"), "{error}");
+    assert!(loader.start_in_order(vec![1; 8], 0, 2).is_err());
+}

@@ -311,6 +311,14 @@ impl DataLoader {
             .map_err(to_napi)
     }
 
+    /// As `startEpoch`, in an order of the caller's: indices of this process's samples.
+    #[napi]
+    pub fn start_epoch_in_order(&self, epoch: u32, start_batch: u32, samples: Uint32Array) -> Result<()> {
+        self.loader
+            .start_in_order(samples.to_vec(), u64::from(epoch), start_batch as usize)
+            .map_err(to_napi)
+    }
+
     /// The next batch, or null after the last one and after `stop`.
     #[napi(ts_return_type = "Promise<NativeBatch | null>")]
     pub fn next(&self) -> AsyncTask<NextBatch> {

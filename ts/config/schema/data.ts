@@ -50,8 +50,13 @@ const split = {
   TRANSFORMS: z.array(transform).default([]).describe('transforms, applied in this order'),
   COLLATE_FUNCTION: text(
     'default_collate',
-    'name of the collator: default_collate, simclr_collator, multicrop_collator, multicrop_mixup_collator, moco_collator, siamese_collator, patch_and_image_collator, targets_one_hot_default_collator, or cutmixup_collator (VISSL 0.1.6)',
+    'name of the collator: default_collate, simclr_collator, multicrop_collator, multicrop_mixup_collator, moco_collator, siamese_collator, patch_and_image_collator, targets_one_hot_default_collator, cutmixup_collator (VISSL 0.1.6), or one of your own',
   ),
+  SAMPLER: z
+    .string()
+    .optional()
+    .describe(own('name of a sampler of your own, in place of the built-in ones')),
+  SAMPLER_PARAMS: z.record(z.string(), z.unknown()).optional().describe(own('its parameters')),
   COLLATE_FUNCTION_PARAMS: freeMap('parameters of the collator'),
   DATA_LIMIT: integer(-1, 'use only the first so many images; 0 or less: all'),
   COPY_TO_LOCAL_DISK: flag(false, "copy the data to the machine's own disk first"),

@@ -143,7 +143,9 @@ export const hooksSchema = openGroup(
     EXTRA: z
       .array(z.string())
       .default([])
-      .describe(own('names of hooks from plug-ins, run after all others; parameters in HOOKS.NAME')),
+      .describe(
+        own('names of hooks from plug-ins, run before a checkpoint is saved; parameters in HOOKS.NAME'),
+      ),
   },
   'hooks',
 )

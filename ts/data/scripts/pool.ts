@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { parseParams } from '../../nn/params.ts'
 import { addon } from '../native.ts'
 import type { SourceFactory } from './source.ts'
 import { type ScriptModule, type TransformParams, transforms } from './transform.ts'
@@ -60,7 +61,9 @@ export function splitTransforms(list: readonly Entry[]): {
   const numbered = list.map((entry) => {
     const { name, indices, ...params } = entry
     if (typeof name !== 'string' || !transforms.has(name)) return entry
-    scripts.push({ ...place(transforms.get(name)), params })
+    const at = transforms.get(name)
+    const checked = at.params === undefined ? params : parseParams(`transform "${name}"`, at.params, params)
+    scripts.push({ ...place(at), params: checked as TransformParams })
     return { name: 'TypeScript', script: scripts.length - 1, ...(indices !== undefined && { indices }) }
   })
   return { list: numbered, scripts }

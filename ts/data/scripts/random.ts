@@ -22,3 +22,35 @@ export function randomFrom(seed: readonly number[]): TransformRandom {
     below: (count) => Math.floor(unit() * count),
   }
 }
+
+/** A generator that follows from some whole numbers; near ones give unlike generators (MurmurHash3, A. Appleby). */
+export function randomOf(...numbers: readonly number[]): TransformRandom {
+  const words = [0, 1, 2, 3].map((lane) => {
+    let hash = Math.imul(lane + 1, 0x9e3779b9)
+    for (const number of numbers) {
+      hash = Math.imul(mix(hash ^ mix(number | 0)), 5) + 0xe6546b64
+      hash = mix(hash ^ Math.floor(number / 4294967296))
+    }
+    return mix(hash)
+  })
+  return randomFrom(words)
+}
+
+function mix(word: number): number {
+  let hash = word
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
+}
+
+/** The numbers from 0 to `count` − 1 in an order that is drawn (Fisher and Yates). */
+export function permutation(count: number, random: TransformRandom): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, i) => i)
+  for (let i = count - 1; i > 0; i--) {
+    const j = random.below(i + 1)
+    const swapped = order[i]!
+    order[i] = order[j]!
+    order[j] = swapped
+  }
+  return order
+}

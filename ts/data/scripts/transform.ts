@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import { Registry } from '../../registry.ts'
 
 /** A picture before `ToTensor`: H×W×C bytes, row by row, pixels interleaved; C is 1 (gray) or 3 (RGB). */
@@ -52,13 +53,19 @@ export interface ScriptModule {
   readonly export?: string
 }
 
+/** What a registration of a transform holds. */
+export interface RegisteredTransform extends ScriptModule {
+  /** Checks the parameters before the run begins; the factory is given the result. Without it they go there as they are. */
+  readonly params?: z.ZodType
+}
+
 /**
  * Transforms that are written in TypeScript, by their name in `TRANSFORMS`. They run in Node workers, between the native
  * steps before and after them.
  */
-export const transforms: Registry<ScriptModule> = new Registry('transform')
+export const transforms: Registry<RegisteredTransform> = new Registry('transform')
 
 /** Makes the `TransformFactory` that a module exports known under a name. @throws VisslError when the name is taken */
-export function registerTransform(name: string, at: ScriptModule): void {
+export function registerTransform(name: string, at: RegisteredTransform): void {
   transforms.register(name, at)
 }

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { host } from '../../engine/host.ts'
+import { acceptOwnModules } from './own-modules.ts'
 import { randomFrom } from './random.ts'
 import type { ScriptSource, SourceFactory } from './source.ts'
 import type {
@@ -115,4 +116,5 @@ function loaded(value: Uint8Array | Picture): ScriptAnswer {
   throw new Error('it gave neither the bytes of a file nor a picture')
 }
 
+await acceptOwnModules()
 await serve(workerData as WorkerTask)
