@@ -63,14 +63,19 @@ test('hooks come in the reference’s order', (t) => {
   }
 })
 
-test('hooks of one’s own go by name, with parameters, behind all others', (t) => {
+test('hooks of one’s own go by name, behind the reference’s and before checkpoints', (t) => {
   class Own implements Hook {
     static readonly key = 'own_hook'
     readonly name = Own.key
   }
   hooks.register(Own.key, Own)
   const base = ['config=quickstart', 'config.EVALUATION.KNN.ENABLED=false']
-  t.is(namesFor([...base, 'config.HOOKS.EXTRA=[own_hook]']).at(-1), 'own_hook')
+  const names = namesFor([...base, 'config.HOOKS.EXTRA=[own_hook]'])
+  t.is(names.indexOf('own_hook'), names.indexOf('checkpoint') - 1)
+  t.deepEqual(
+    names.filter((name) => name !== 'own_hook'),
+    namesFor(base),
+  )
   const error = t.throws(() => namesFor([...base, 'config.HOOKS.EXTRA=[own_hok]']), {
     instanceOf: VisslError,
   })
