@@ -27,7 +27,10 @@ export function timesBetween(start: DataStats, end: DataStats, seconds: number):
 
 const parts = {
   read: ['reading files', 'put the data on a faster disk (COPY_TO_LOCAL_DISK) or into tar shards'],
-  decode: ['decoding', 'use smaller images, or keep them decoded (DECODED_CACHE_MIB, or DECODED_CACHE_DISK_MIB)'],
+  decode: [
+    'decoding',
+    'use smaller images, or keep them decoded (DECODED_CACHE_MIB, or DECODED_CACHE_DISK_MIB)',
+  ],
   transform: ['the transforms', 'use fewer or cheaper ones'],
   collate: ['writing tensors', 'use smaller crops'],
 } as const

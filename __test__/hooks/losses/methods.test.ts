@@ -354,7 +354,10 @@ test.serial('what the hooks miss is said', async (t) => {
     return (await t.throwsAsync(run.train()))!.message
   }
   t.regex(await wrong({ ...methods.byol_loss!, MODEL: model(mlp(32, 8)) }), /needs a projection head/)
-  t.regex(await wrong({ ...methods.moco_loss!, make: twoViews }), /moco_loss takes a second view of every image from the batch/)
+  t.regex(
+    await wrong({ ...methods.moco_loss!, make: twoViews }),
+    /moco_loss takes a second view of every image from the batch/,
+  )
   t.regex(await wrong({ ...methods.swav_momentum_loss!, make: twoViews }), /rows|crop 1 of every image/)
   t.regex(await wrong({ ...methods.deepclusterv2_loss!, make: twoViews }), /batches of several crops/)
 })
