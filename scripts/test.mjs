@@ -19,7 +19,7 @@ const env = {
 }
 /** The crates are tested with the JPEG decoder that set-up built in. */
 const hasTurbo = createRequire(import.meta.url)(places(root).addons[0]).jpegDecoder?.() === 'libjpeg-turbo'
-const turbo = hasTurbo ? await turboTools() : {}
+const turbo = hasTurbo ? turboTools() : {}
 const features = turbo.env ? ['--features', 'vissl-data/libjpeg-turbo'] : []
 const cargoEnv = { ...env, ...turbo.env, LD_LIBRARY_PATH: libraries.join(':') }
 const bin = (path) => [process.execPath, `${root}/node_modules/${path}`]

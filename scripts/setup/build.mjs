@@ -37,7 +37,7 @@ export async function installPackages(root) {
  * @returns a line that names the JPEG decoder, with what it costs to be without the faster one
  */
 export async function buildNative(root, linkFolder, step) {
-  const { missing, env } = await turboTools()
+  const { missing, env } = turboTools()
   let detail = 'JPEG by libjpeg-turbo'
   if (env === undefined) {
     detail = `${WITHOUT_TURBO} (${missing})`
