@@ -75,14 +75,16 @@ class C10dGroup implements ProcessGroup {
   }
 }
 
+/** What Gloo and the store say when another process ends, hangs or is cut off, each in its own words. */
+const GONE =
+  /(?:Connection|Read error|Write error|Timed out|(?:Application|Socket|wait) timeout|No route to host|Host is unreachable|Network is unreachable|Broken pipe)[^\n]*/i
+
 /** Says what Gloo means when a connection ends. @throws VisslError (environment) for a process that is gone or late */
 function explained<T>(call: () => T): T {
   try {
     return call()
   } catch (error) {
-    const reason = /(?:Connection|Read error|Write error|Timed out)[^\n]*/i.exec(
-      (error as Error).message,
-    )?.[0]
+    const reason = GONE.exec((error as Error).message)?.[0]
     if (reason === undefined) throw error
     throw new VisslError(
       ExitCode.environment,

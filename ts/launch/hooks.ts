@@ -68,10 +68,11 @@ export function assembleHooks(task: Task, { folder, checkpoints, progress, log }
     new TestBatchTimeHook(),
     new TrainIterationHook(),
     new PhaseMetricsHook(folder),
+    // Before the checkpoint: no step that a checkpoint holds is missing in metrics.jsonl.
+    new ProgressHook(progress, folder),
     // What they remember of a step is saved after that step.
     ...HOOKS.EXTRA.map((name) => extraHook(name, HOOKS)),
     checkpoint,
-    new ProgressHook(progress, folder),
     ...when(isForApp(), () => new EventsHook({ folder, progress, checkpoint })),
     ...when(HOOKS.LOG_GPU_STATS, () => new GpuStatsHook(file)),
     ...when(HOOKS.MEMORY_SUMMARY.PRINT_MEMORY_SUMMARY, () => new MemoryHook(file, folder.metrics)),
