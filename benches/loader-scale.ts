@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createLoader, type DataSplit, type SampleOrder } from '../ts/data/index.ts'
 import { median } from './peer.ts'
+import { twoViews } from './two-views.ts'
 
 const FEW = 10_000
 const MANY = 10_000_000
@@ -24,15 +25,7 @@ const small: DataSplit = {
 /** Two views of noise at 224, the transforms of SimCLR. */
 const whole: DataSplit = {
   ...small,
-  TRANSFORMS: [
-    { name: 'ImgReplicatePil', num_times: 2 },
-    { name: 'RandomResizedCrop', size: 224 },
-    { name: 'RandomHorizontalFlip', p: 0.5 },
-    { name: 'ImgPilColorDistortion', strength: 1 },
-    { name: 'ImgPilGaussianBlur', p: 0.5, radius_min: 0.1, radius_max: 2 },
-    { name: 'ToTensor' },
-    { name: 'Normalize', mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
-  ],
+  TRANSFORMS: twoViews,
   BATCHSIZE_PER_REPLICA: 8,
   DATA_LIMIT: MANY,
   DEFAULT_GRAY_IMG_SIZE: 256,

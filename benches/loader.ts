@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { createLoader, type DataSplit } from '../ts/data/index.ts'
 import { ExitCode, VisslError } from '../ts/errors.ts'
 import { median, runPeer } from './peer.ts'
+import { twoViews } from './two-views.ts'
 
 const [folder = '', seconds = '4', pairs = '3'] = process.argv.slice(2)
 const PEERS = ['pillow', 'torchvision', 'albumentations'] as const
@@ -18,15 +19,7 @@ const split: DataSplit = {
   DATA_SOURCES: ['disk_folder'],
   DATA_PATHS: [folder],
   LABEL_SOURCES: [],
-  TRANSFORMS: [
-    { name: 'ImgReplicatePil', num_times: 2 },
-    { name: 'RandomResizedCrop', size: 224 },
-    { name: 'RandomHorizontalFlip', p: 0.5 },
-    { name: 'ImgPilColorDistortion', strength: 1 },
-    { name: 'ImgPilGaussianBlur', p: 0.5, radius_min: 0.1, radius_max: 2 },
-    { name: 'ToTensor' },
-    { name: 'Normalize', mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
-  ],
+  TRANSFORMS: twoViews,
   COLLATE_FUNCTION: 'simclr_collator',
   BATCHSIZE_PER_REPLICA: 8,
   DROP_LAST: true,

@@ -27,3 +27,9 @@ test('TAP: a crashed file and a skipped test are failures', (t) => {
   t.deepEqual(countTap({ output }), { passed: 1, failed: 3 })
   t.is(failuresOfTap(output).split('\n').length, 6)
 })
+
+test('TAP: what a failed test logged does not hide why it failed', (t) => {
+  const failure = ['not ok 1 - adds', '# on this machine', '  ---', '    message: wrong', '  ...']
+  const output = ['TAP version 13', '# sums', ...failure, 'ok 2 - subtracts', '# more', '1..2', '# tests 2']
+  t.is(failuresOfTap(output.join('\n')), failure.join('\n'))
+})

@@ -27,13 +27,13 @@ export function countTap({ output }) {
   return { passed, failed }
 }
 
-/** The `not ok` lines of TAP with the YAML block below each. */
+/** The `not ok` lines of TAP with what stands below each: what the test logged, and the YAML block. */
 export function failuresOfTap(output) {
   const kept = []
   let keep = false
   for (const line of output.split('\n')) {
     if (/^(not )?ok \d+/.test(line)) keep = line.startsWith('not ok') || /# (SKIP|TODO)/i.test(line)
-    else if (/^(#|\d+\.\.\d+)/.test(line)) keep = false
+    else if (/^\d+\.\.\d+/.test(line)) keep = false
     if (keep) kept.push(line)
   }
   return kept.join('\n')
